@@ -1,0 +1,46 @@
+# `make run` does the main job on the sample data, `make test` checks everything, `make bench` measures.
+# Each sets up .venv first, with whatever Python 3.11 or newer this machine has.
+
+PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11 python; do \
+	command -v $$python >/dev/null 2>&1 && \
+	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && \
+	echo $$python && break; done)
+BIN := .venv/bin
+SIZE ?= full
+
+.PHONY: run test check bench sample clean
+
+run: .venv/installed
+	$(BIN)/poseda align sample_data/data_3d_h36m.npz --target sample_data/mpi_inf_3dhp_test_set \
+		-o aligned_sample --overwrite
+
+test: check
+	$(BIN)/pytest
+
+check: .venv/installed-dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+bench: .venv/installed-dev
+	$(BIN)/python -m tests.benchmarks --size $(SIZE)
+
+# Makes sample_data anew; the committed files are the output of this.
+sample: .venv/installed
+	rm -rf sample_data
+	$(BIN)/poseda sample -o sample_data
+
+clean:
+	rm -rf .venv aligned_sample build *.egg-info
+
+.venv/bin/python:
+	@test -n "$(PYTHON)" || { echo "poseda needs Python 3.11 or newer; none found. Try make PYTHON=/path/to/python3." >&2; exit 1; }
+	$(PYTHON) -m venv .venv
+
+.venv/installed: pyproject.toml | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+.venv/installed-dev: pyproject.toml | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@ .venv/installed

@@ -1,0 +1,177 @@
+"""`poseda align`: the main job."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from poseda_cli.commands.console import Console
+from poseda_cli.errors import UsageError, listed
+
+if TYPE_CHECKING:
+    from poseda_cli.alignment import Alignment
+    from poseda_cli.cameras import Intrinsics
+    from poseda_cli.dataset import PoseDataset
+
+IN, HOW, OUT, RUN = "What goes in", "How it is aligned", "What comes out", "How it runs"
+
+
+def align(
+    source: Annotated[list[Path], typer.Argument(help="Archives or folders with 3D poses.", show_default=False)],
+    target: Annotated[
+        list[Path],
+        typer.Option("--target", "-t", help="Archive or folder with 2D poses; repeat for several.", show_default=False),
+    ],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder to write; must not exist.", show_default=False)],
+    layout: Annotated[
+        str | None, typer.Option(help="Layout of the source; else recognised by content.", rich_help_panel=IN)
+    ] = None,
+    target_layout: Annotated[str | None, typer.Option(help="Layout of the target.", rich_help_panel=IN)] = None,
+    subjects: Annotated[
+        list[str] | None, typer.Option(help="Only these, e.g. S1,S5,S6,S7,S8.", rich_help_panel=IN)
+    ] = None,
+    actions: Annotated[
+        list[str] | None, typer.Option(help="Only these; 'Walking' includes 'Walking 1'.", rich_help_panel=IN)
+    ] = None,
+    cameras: Annotated[list[str] | None, typer.Option(help="Only these.", rich_help_panel=IN)] = None,
+    stride: Annotated[int, typer.Option(min=1, help="Every N-th frame.", rich_help_panel=IN)] = 1,
+    target_subjects: Annotated[list[str] | None, typer.Option(help="Only these, e.g. TS1.", rich_help_panel=IN)] = None,
+    target_cameras: Annotated[list[str] | None, typer.Option(help="Only these.", rich_help_panel=IN)] = None,
+    target_stride: Annotated[int, typer.Option(min=1, help="Every N-th frame.", rich_help_panel=IN)] = 1,
+    intrinsics: Annotated[
+        str | None,
+        typer.Option(
+            help="Target camera in pixels, FX,FY,CX,CY,WIDTH,HEIGHT, where archive and tables do not know it.",
+            rich_help_panel=IN,
+        ),
+    ] = None,
+    depth: Annotated[
+        Literal["weak", "exact"],
+        typer.Option(help="The paper's depth, or that of equal projected size.", rich_help_panel=HOW),
+    ] = "weak",
+    screen: Annotated[
+        Literal["aspect", "axes"],
+        typer.Option(help="Normalise by width (every trainer's), or per axis.", rich_help_panel=HOW),
+    ] = "aspect",
+    pairing: Annotated[
+        Literal["random"], typer.Option(help="A random target pose for each source pose.", rich_help_panel=HOW)
+    ] = "random",
+    copies: Annotated[int, typer.Option(min=1, help="Alignments of each source pose.", rich_help_panel=HOW)] = 1,
+    seed: Annotated[int, typer.Option(min=0, help="Of the random draw.", rich_help_panel=HOW)] = 0,
+    invalid: Annotated[
+        Literal["drop", "error"],
+        typer.Option(help="Poses with NaN, no extent, or a joint behind the camera.", rich_help_panel=HOW),
+    ] = "drop",
+    skeleton: Annotated[Literal["h36m17", "h36m16"], typer.Option(help="Joints to write.", rich_help_panel=OUT)] = (
+        "h36m17"
+    ),
+    include_source: Annotated[
+        bool, typer.Option("--include-source", help="Write the unaligned source poses, too.", rich_help_panel=OUT)
+    ] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace a folder that poseda wrote.", rich_help_panel=OUT)
+    ] = False,
+    jobs: Annotated[int | None, typer.Option(min=1, help="Threads; default: all cores.", rich_help_panel=RUN)] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", "-n", help="Read and check, write nothing.", rich_help_panel=RUN)
+    ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="The summary as JSON on stdout.", rich_help_panel=RUN)
+    ] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Errors only.", rich_help_panel=RUN)] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Say more.", rich_help_panel=RUN)] = False,
+) -> None:
+    """Move each source pose to the place and size of a random target pose (GPA).
+
+    Example: poseda align data_3d_h36m.npz --target mpi_inf_3dhp_test_set -o aligned
+    """
+    from poseda_cli.alignment import AlignOptions
+    from poseda_cli.layouts import read
+    from poseda_cli.output import MARKS, write_alignment
+    from poseda_cli.pipeline import prepare
+    from poseda_cli.storage.folder import check_free
+
+    began = time.monotonic()
+    console = Console(quiet, verbose)
+    lens = parse_intrinsics(intrinsics) if intrinsics else None
+    options = AlignOptions(skeleton, depth, screen, pairing, copies, include_source, seed, invalid, lens)
+    inputs = [*source, *target]
+    check_free(out, overwrite, MARKS, inputs)
+    poses = read(source, layout, console.progress)
+    wanted = read(target, target_layout, console.progress)
+    poses = poses.select(_names(subjects), _names(actions), _names(cameras), stride)
+    wanted = wanted.select(_names(target_subjects), (), _names(target_cameras), target_stride)
+    _say_side(console, "source", poses)
+    _say_side(console, "target", wanted)
+    plan = prepare(poses, wanted, options, jobs=jobs, progress=console.progress)
+    if dry_run:
+        _say_plan(console, plan, out, as_json)
+        return
+    files, summary = write_alignment(plan, out, overwrite=overwrite, inputs=inputs, progress=console.progress)
+    _say_result(console, summary, out)
+    if as_json:
+        console.result_json({**summary, "seconds": round(time.monotonic() - began, 3)})
+    else:
+        console.result("\n".join(map(str, files)))
+
+
+def parse_intrinsics(text: str) -> Intrinsics:
+    """FX,FY,CX,CY,WIDTH,HEIGHT as the user typed it.
+
+    Raises
+    ------
+    UsageError : not six numbers, or sizes that no camera has
+    """
+    from poseda_cli.cameras import Intrinsics
+
+    try:
+        fx, fy, cx, cy, width, height = (float(part) for part in text.split(","))
+    except ValueError:
+        raise UsageError(f"--intrinsics {text}: expected six numbers, FX,FY,CX,CY,WIDTH,HEIGHT in pixels.") from None
+    if not (0 < fx < float("inf") and 0 < fy < float("inf") and width >= 1 and height >= 1 and cx - cx + cy - cy == 0):
+        raise UsageError(f"--intrinsics {text}: focal lengths and image size must be positive, all numbers finite.")
+    if width != int(width) or height != int(height):
+        raise UsageError(f"--intrinsics {text}: WIDTH and HEIGHT are whole pixels.")
+    if fx < 10 or fy < 10:
+        raise UsageError(f"--intrinsics {text}: focal lengths in pixels, not normalised (multiply them by WIDTH / 2).")
+    return Intrinsics(fx, fy, cx, cy, int(width), int(height))
+
+
+def _names(given: list[str] | None) -> tuple[str, ...]:
+    """`--subjects S1,S5 --subjects S6` is three names."""
+    return tuple(name.strip() for part in given or () for name in part.split(",") if name.strip())
+
+
+def _say_side(console: Console, side: str, dataset: PoseDataset) -> None:
+    """What was read and, line by line, what was inferred from it."""
+    console.say(
+        f"{side}: {dataset.title}, layout {dataset.origin.layout}: {len(dataset):,} poses in "
+        f"{len(dataset.sequences):,} sequences, subjects {listed(dataset.subjects)}"
+    )
+    for note in dataset.origin.notes:
+        console.say(f"  {note}")
+
+
+def _say_plan(console: Console, plan: Alignment, out: Path, as_json: bool) -> None:
+    plural = plan.dropped
+    console.say(
+        f"would write {len(plan):,} poses to {out}, and drop {plural['source_invalid']:,} invalid source poses, "
+        f"{plural['target_invalid']:,} invalid target poses, {plural['behind_camera']:,} with a joint behind the camera"
+    )
+    if as_json:
+        output = {"files": [], "poses": len(plan), "dropped": plan.dropped}
+        console.result_json({"schema": "poseda.plan/1", **plan.provenance, "output": output})
+
+
+def _say_result(console: Console, summary: dict[str, Any], out: Path) -> None:
+    if console.quiet:
+        return
+    from poseda_cli.commands.tables import distribution_table
+
+    console.rich().print(distribution_table(summary))
+    poses, dropped = summary["output"]["poses"], summary["output"]["dropped"]
+    lost = ", ".join(f"{count:,} {reason.replace('_', ' ')}" for reason, count in dropped.items() if count)
+    console.say(f"{poses:,} poses in {out}" + (f"; dropped: {lost}" if lost else "; none dropped"))

@@ -1,0 +1,142 @@
+"""Streams, progress and errors: results on stdout, everything else on stderr."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import tempfile
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from poseda_cli._version import VERSION
+from poseda_cli.errors import InputError, OutputError, PosedaError, UsageError
+
+if TYPE_CHECKING:
+    from rich.console import Console as RichConsole
+
+FAULT, USAGE, INPUT, OUTPUT, INTERRUPTED, TERMINATED = 1, 2, 3, 4, 130, 143
+
+
+class Terminated(BaseException):
+    """SIGTERM, so that temporary folders are cleaned up on the way out."""
+
+
+class Console:
+    """What a run says, and how loudly.
+
+    Parameters
+    ----------
+    quiet : errors only
+    verbose : details of what was inferred, and tracebacks
+    """
+
+    def __init__(self, quiet: bool = False, verbose: bool = False) -> None:
+        self.quiet = quiet
+        self.verbose = verbose
+
+    def say(self, text: str) -> None:
+        """A line about the run, on stderr."""
+        if not self.quiet:
+            print(text, file=sys.stderr)  # noqa: T201
+
+    def warn(self, text: str) -> None:
+        """Something that the user should know, on stderr."""
+        self.say(f"warning: {text}")
+
+    def result(self, text: str) -> None:
+        """What was asked for, on stdout."""
+        print(text)  # noqa: T201
+
+    def result_json(self, value: Any) -> None:
+        """A JSON document on stdout."""
+        self.result(json.dumps(value, indent=2, ensure_ascii=False))
+
+    def rich(self, stderr: bool = True) -> RichConsole:
+        """A rich console on stderr or stdout; colour only on a terminal, and never with NO_COLOR."""
+        from rich.console import Console as RichConsole
+
+        return RichConsole(stderr=stderr, quiet=self.quiet and stderr, highlight=False)
+
+    @contextmanager
+    def progress(self, label: str, total: int) -> Iterator[Callable[[int], object]]:
+        """A bar on stderr that counts poses; silent where stderr is no terminal, and with --quiet."""
+        from tqdm import tqdm
+
+        with tqdm(
+            total=total,
+            desc=label,
+            unit=" poses",
+            unit_scale=True,
+            leave=False,
+            delay=0.5,
+            dynamic_ncols=True,
+            disable=True if self.quiet else None,
+        ) as bar:
+            yield bar.update
+
+
+def run(app: Callable[[], object]) -> NoReturn:
+    """Run the command line and leave with the documented exit code."""
+    signal.signal(signal.SIGTERM, _terminate)
+    try:
+        app()
+        _flush()
+        sys.exit(0)
+    except PosedaError as error:
+        print(f"error: {error}", file=sys.stderr)  # noqa: T201
+        sys.exit(_exit_code(error))
+    except BrokenPipeError:
+        _leave_closed_pipe()
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)  # noqa: T201
+        sys.exit(INTERRUPTED)
+    except Terminated:
+        print("terminated", file=sys.stderr)  # noqa: T201
+        sys.exit(TERMINATED)
+    except MemoryError:
+        print("error: not enough memory for these poses; try --subjects or --stride.", file=sys.stderr)  # noqa: T201
+        sys.exit(INPUT)
+    except Exception as error:
+        _report_fault(error)
+        sys.exit(FAULT)
+
+
+def _exit_code(error: PosedaError) -> int:
+    kinds = ((UsageError, USAGE), (InputError, INPUT), (OutputError, OUTPUT))
+    return next((code for kind, code in kinds if isinstance(error, kind)), FAULT)
+
+
+def _flush() -> None:
+    sys.stdout.flush()
+
+
+def _leave_closed_pipe() -> NoReturn:
+    """`| head` went away: nothing more to say, and Python must not complain at exit either."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(0)
+
+
+def _terminate(number: int, frame: FrameType | None) -> NoReturn:
+    raise Terminated
+
+
+def _report_fault(error: Exception) -> None:
+    """A fault of ours: short here, the details in a file."""
+    details = "".join(traceback.format_exception(error))
+    text = f"poseda {VERSION}, Python {sys.version}\n{sys.argv}\n\n{details}"
+    if {"-v", "--verbose"} & set(sys.argv):
+        print(details, file=sys.stderr)  # noqa: T201
+    with tempfile.NamedTemporaryFile("w", prefix="poseda-fault-", suffix=".txt", delete=False) as file:
+        file.write(text)
+    where = Path(file.name)
+    print(  # noqa: T201
+        f"error: poseda failed ({type(error).__name__}: {error}). This is a fault of ours; the details are in {where}. "
+        "Please report it with that file.",
+        file=sys.stderr,
+    )

@@ -1,0 +1,1 @@
+"""Published camera tables, as package data."""

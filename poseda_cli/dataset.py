@@ -1,0 +1,319 @@
+"""PoseDataset: the one form in which poses are in memory."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterator, Mapping
+from collections.abc import Sequence as Listed
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from poseda_cli.cameras import Camera, Screen, intrinsics_table
+from poseda_cli.errors import InputError, listed
+from poseda_cli.skeleton import Skeleton, joint_map
+
+
+class Sequence(NamedTuple):
+    """Consecutive rows of one subject doing one action before one camera, in time order."""
+
+    subject: str
+    action: str
+    camera: str
+    start: int
+    length: int
+    copy: int = 0
+
+
+class InputFile(NamedTuple):
+    """A file that was read: its name without the place it lies in, bytes, and checksum."""
+
+    name: str
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a data set comes from.
+
+    Parameters
+    ----------
+    layout : name of the archive layout
+    dataset : 'h36m', 'mpi_inf_3dhp' or None
+    files : what was read
+    notes : what was inferred from the data, one sentence each
+    selection : the subjects, actions, cameras and stride that `select` was asked for
+    """
+
+    layout: str
+    dataset: str | None = None
+    files: tuple[InputFile, ...] = ()
+    notes: tuple[str, ...] = ()
+    selection: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Chunk(NamedTuple):
+    """Some rows of a data set on their way to a file.
+
+    poses_3d (n, J, 3) metres, camera space; poses_2d (n, J, 2) pixels; camera (n,) rows of the
+    cameras; source_index, target_index (n,) rows as read, -1 for none.
+    """
+
+    poses_3d: NDArray[np.float32]
+    poses_2d: NDArray[np.float32]
+    camera: NDArray[np.uint16]
+    source_index: NDArray[np.int64]
+    target_index: NDArray[np.int64]
+
+
+class ChunkSource(Protocol):
+    """What a writer needs: the heads of a data set, and its rows in chunks."""
+
+    @property
+    def skeleton(self) -> Skeleton:
+        """Joint set of every pose."""
+
+    @property
+    def cameras(self) -> tuple[Camera, ...]:
+        """What the chunks' camera column points to."""
+
+    @property
+    def sequences(self) -> tuple[Sequence, ...]:
+        """In row order, covering all rows."""
+
+    @property
+    def screen(self) -> Screen:
+        """Normalisation to be used in the file."""
+
+    @property
+    def provenance(self) -> dict[str, Any]:
+        """What the file should say about how it came to be."""
+
+    def __len__(self) -> int:
+        """Number of rows."""
+
+    def chunks(self) -> Iterator[Chunk]:
+        """All rows, in order."""
+
+
+@dataclass(frozen=True)
+class PoseDataset:
+    """Poses in columns; immutable.
+
+    Parameters
+    ----------
+    skeleton : joint set of J joints
+    camera : (N,) row of `cameras` for each pose
+    cameras : the views
+    sequences : in row order, covering all rows
+    poses_3d : (N, J, 3) float32, metres, camera space (x right, y down, z forward), or None
+    poses_2d : (N, J, 2) float32, pixels of the full image, or None
+    visible : (N, J) bool, or None where the archive does not say
+    rows : (N,) index of each pose in the archive as read
+    origin : where it comes from
+    """
+
+    skeleton: Skeleton
+    camera: NDArray[np.uint16]
+    cameras: tuple[Camera, ...]
+    sequences: tuple[Sequence, ...]
+    poses_3d: NDArray[np.float32] | None = None
+    poses_2d: NDArray[np.float32] | None = None
+    visible: NDArray[np.bool_] | None = None
+    rows: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
+    origin: Origin = Origin("memory")
+
+    def __post_init__(self) -> None:
+        count, joints = len(self.camera), len(self.skeleton)
+        if not len(self.rows):
+            object.__setattr__(self, "rows", np.arange(count))
+        expected = {"poses_3d": (count, joints, 3), "poses_2d": (count, joints, 2), "visible": (count, joints)}
+        for name, shape in expected.items():
+            column = getattr(self, name)
+            if column is not None and column.shape != shape:
+                raise InputError(f"{name} has shape {column.shape}, expected {shape}.")
+        covered = sum(sequence.length for sequence in self.sequences)
+        if covered != count or len(self.rows) != count:
+            raise InputError(f"Sequences cover {covered} rows and indices {len(self.rows)}, expected {count}.")
+
+    def __len__(self) -> int:
+        return len(self.camera)
+
+    def __repr__(self) -> str:
+        kinds = " and ".join(k for k, c in (("3D", self.poses_3d), ("2D", self.poses_2d)) if c is not None)
+        return (
+            f"<{type(self).__name__} {self.origin.layout}: {len(self):,} poses ({kinds}, {self.skeleton.name}), "
+            f"{len(self.sequences)} sequences, {len(self.subjects)} subjects, {len(self.camera_names)} cameras>"
+        )
+
+    @property
+    def title(self) -> str:
+        """The files that it was read from, for messages."""
+        return listed((file.name for file in self.origin.files), most=2) if self.origin.files else "the data set"
+
+    @cached_property
+    def intrinsics(self) -> NDArray[np.float64]:
+        """(C, 6) fx, fy, cx, cy, width, height of `cameras`, pixels; NaN where unknown."""
+        return intrinsics_table(self.cameras)
+
+    @property
+    def subjects(self) -> tuple[str, ...]:
+        """Subjects, in order of appearance."""
+        return tuple(dict.fromkeys(sequence.subject for sequence in self.sequences))
+
+    @property
+    def actions(self) -> tuple[str, ...]:
+        """Actions, in order of appearance."""
+        return tuple(dict.fromkeys(sequence.action for sequence in self.sequences))
+
+    @property
+    def camera_names(self) -> tuple[str, ...]:
+        """Camera names, in order of appearance."""
+        return tuple(dict.fromkeys(sequence.camera for sequence in self.sequences))
+
+    def select(
+        self,
+        subjects: Listed[str] = (),
+        actions: Listed[str] = (),
+        cameras: Listed[str] = (),
+        stride: int = 1,
+    ) -> PoseDataset:
+        """The sequences of the named subjects, actions and cameras, every `stride`-th frame of each.
+
+        An action is named in full ('Walking 1') or without its number ('Walking': all of them). An
+        empty list selects everything.
+
+        Raises
+        ------
+        InputError : a name that this data set does not have (lists those it has), or nothing left
+        """
+        bases = tuple(dict.fromkeys(_base(action) for action in self.actions))
+        _check_names("subject", subjects, self.subjects, self.subjects)
+        _check_names("action", actions, (*self.actions, *bases), bases)
+        _check_names("camera", cameras, self.camera_names, self.camera_names)
+        chosen = [
+            sequence
+            for sequence in self.sequences
+            if (not subjects or sequence.subject in subjects)
+            and (not actions or sequence.action in actions or _base(sequence.action) in actions)
+            and (not cameras or sequence.camera in cameras)
+        ]
+        if not chosen:
+            raise InputError("No sequence has one of the subjects, actions and cameras asked for at once.")
+        asked = {"subjects": list(subjects), "actions": list(actions), "cameras": list(cameras), "stride": stride}
+        selected = replace(self, origin=replace(self.origin, selection=asked))
+        if len(chosen) == len(self.sequences) and stride == 1:
+            return selected
+        return selected._take(chosen, stride)
+
+    def place(self, row: int) -> str:
+        """Which frame a row is, in words."""
+        starts = [sequence.start for sequence in self.sequences]
+        sequence = self.sequences[bisect_right(starts, row) - 1]
+        return f"{sequence.subject} {sequence.action}, camera {sequence.camera}, frame {row - sequence.start}"
+
+    def _take(self, chosen: list[Sequence], stride: int) -> PoseDataset:
+        start, sequences = 0, []
+        for sequence in chosen:
+            length = -(-sequence.length // stride)
+            sequences.append(sequence._replace(start=start, length=length))
+            start += length
+        first, last = chosen[0].start, chosen[-1].start + chosen[-1].length
+        rows: slice | NDArray[np.int64]
+        if stride == 1 and last - first == start:
+            rows = slice(first, last)  # a view: whole subjects usually follow each other
+        else:
+            rows = np.concatenate([np.arange(s.start, s.start + s.length, stride) for s in chosen])
+        columns = {name: getattr(self, name) for name in ("poses_3d", "poses_2d", "visible", "camera", "rows")}
+        taken: dict[str, Any] = {name: None if column is None else column[rows] for name, column in columns.items()}
+        return replace(self, sequences=tuple(sequences), **taken)
+
+    def to_skeleton(self, skeleton: Skeleton) -> PoseDataset:
+        """The same poses with the joints of `skeleton`.
+
+        Raises
+        ------
+        SkeletonError : a joint of `skeleton` is missing here
+        """
+        if skeleton == self.skeleton:
+            return self
+        joints = joint_map(self.skeleton, skeleton)
+        columns = {name: getattr(self, name) for name in ("poses_3d", "poses_2d", "visible")}
+        mapped: dict[str, Any] = {
+            n: None if column is None else column.take(joints, axis=1) for n, column in columns.items()
+        }
+        return replace(self, skeleton=skeleton, **mapped)
+
+
+def concatenate(datasets: Listed[PoseDataset]) -> PoseDataset:
+    """One data set of several, in order; all with the same joints and the same kinds of poses.
+
+    Raises
+    ------
+    InputError : joints or kinds of poses differ, or a sequence is in two of them
+    """
+    if len(datasets) == 1:
+        return datasets[0]
+    first = datasets[0]
+    _check_alike(datasets)
+    sequences: list[Sequence] = []
+    cameras: list[Camera] = []
+    columns: dict[str, Any] = {"camera": []}
+    start = 0
+    for dataset in datasets:
+        sequences += [sequence._replace(start=sequence.start + start) for sequence in dataset.sequences]
+        columns["camera"].append(dataset.camera + np.uint16(len(cameras)))
+        cameras += dataset.cameras
+        start += len(dataset)
+    for name in ("poses_3d", "poses_2d", "visible"):
+        parts = [getattr(dataset, name) for dataset in datasets]
+        columns[name] = None if any(part is None for part in parts) else parts
+    layouts = tuple(dict.fromkeys(dataset.origin.layout for dataset in datasets))
+    origin = Origin(
+        layout="+".join(layouts),
+        dataset=first.origin.dataset if len({d.origin.dataset for d in datasets}) == 1 else None,
+        files=tuple(file for dataset in datasets for file in dataset.origin.files),
+        notes=tuple(note for dataset in datasets for note in dataset.origin.notes),
+    )
+    joined: dict[str, Any] = {name: None if parts is None else np.concatenate(parts) for name, parts in columns.items()}
+    return PoseDataset(first.skeleton, cameras=tuple(cameras), sequences=tuple(sequences), origin=origin, **joined)
+
+
+def _check_alike(datasets: Listed[PoseDataset]) -> None:
+    seen: dict[tuple[object, ...], PoseDataset] = {}
+    first = datasets[0]
+    for dataset in datasets:
+        if dataset.skeleton != first.skeleton:
+            raise InputError(
+                f"{first.title} has the joints of {first.skeleton.name}, {dataset.title} of "
+                f"{dataset.skeleton.name}: they cannot be read as one data set. Run poseda for each."
+            )
+        for name, kind in (("poses_3d", "3D"), ("poses_2d", "2D")):
+            if (getattr(dataset, name) is None) != (getattr(first, name) is None):
+                has, lacks = (first, dataset) if getattr(dataset, name) is None else (dataset, first)
+                raise InputError(
+                    f"{has.title} has {kind} poses, {lacks.title} has none: "
+                    "they cannot be read as one data set. Run poseda for each."
+                )
+        for sequence in dataset.sequences:
+            key = (dataset.origin.dataset, *sequence._replace(start=0, length=0))
+            if dataset.origin.dataset and seen.setdefault(key, dataset) is not dataset:
+                raise InputError(
+                    f"{sequence.subject} {sequence.action} (camera {sequence.camera}) is both in "
+                    f"{seen[key].title} and in {dataset.title}. Leave one of them out."
+                )
+
+
+def _base(action: str) -> str:
+    head, _, number = action.rpartition(" ")
+    return head if head and number.isdigit() else action
+
+
+def _check_names(kind: str, wanted: Listed[str], known: Listed[str], shown: Listed[str]) -> None:
+    unknown = [name for name in wanted if name not in known]
+    if unknown:
+        raise InputError(f"No {kind} {listed(unknown)} in the data; it has {listed(shown, most=40)}.")

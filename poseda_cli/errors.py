@@ -1,0 +1,66 @@
+"""What can go wrong, by whose fault; every message says where, what was found and what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+
+class PosedaError(Exception):
+    """Root of every error that poseda raises on purpose."""
+
+
+class UsageError(PosedaError):
+    """Options that contradict each other or have no meaning here."""
+
+
+class InputError(PosedaError):
+    """Data that cannot be used: the archive, its content, or a selection from it."""
+
+
+class ArchiveError(InputError):
+    """A file that cannot be read as an archive.
+
+    Parameters
+    ----------
+    path : the file, as the user named it
+    message : what was found, what was expected, what to do
+    member : the member, data set or key inside the file, where one is to blame
+    """
+
+    def __init__(self, path: object, message: str, member: str | None = None) -> None:
+        self.path = path
+        self.member = member
+        where = f"{path}: {member}" if member else f"{path}"
+        super().__init__(f"{where}: {message}")
+
+
+class DamagedArchiveError(ArchiveError):
+    """Truncated or altered bytes."""
+
+
+class UnsafeArchiveError(ArchiveError):
+    """Content that reading pose data never needs: code, foreign files, absurd sizes."""
+
+
+class UnknownLayoutError(ArchiveError):
+    """An archive that no layout recognises."""
+
+
+class AmbiguousLayoutError(ArchiveError):
+    """A place that holds archives of several layouts."""
+
+
+class SkeletonError(InputError):
+    """Joint sets that cannot be mapped to each other."""
+
+
+class OutputError(PosedaError):
+    """The output could not be written; nothing of it was left behind."""
+
+
+def listed(names: Iterable[object], most: int = 12) -> str:
+    """The names as one readable line, cut after `most` of them."""
+    texts = [str(name) for name in names]
+    if len(texts) > most:
+        return f"{', '.join(texts[:most])}, ... ({len(texts) - most} more)"
+    return ", ".join(texts) or "nothing"

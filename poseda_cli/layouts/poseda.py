@@ -1,0 +1,220 @@
+"""augmented.h5, what `poseda align` writes: HDF5, schema 1.
+
+`poses_3d` (N, J, 3) float32, metres, camera space (x right, y down, z forward), at the aligned
+position; `poses_2d` (N, J, 2) float32, linear projection with the pose's camera, screen-normalised;
+`camera` (N,) uint16, row of `cameras` (name, width, height, fx, fy, cx, cy in pixels, distortion k and
+p, NaN where not known); `source_index`, `target_index` (N,) int64, rows of source and target as read,
+-1 for none; `sequences` (subject, action, camera, copy, start, length), consecutive rows in the
+source's order, copy -1 for poses that were not aligned.
+
+Root attributes: schema, layout, joint_names, parents, root, units, screen, skeleton, provenance (JSON:
+version, options, seed, inputs).
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, cast, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from poseda_cli.cameras import (
+    Camera,
+    Distortion,
+    Intrinsics,
+    Screen,
+    denormalise_points,
+    intrinsics_table,
+    normalise_points,
+)
+from poseda_cli.dataset import ChunkSource, Origin, PoseDataset, Sequence, concatenate
+from poseda_cli.errors import ArchiveError, listed
+from poseda_cli.progress import Progress, silent
+from poseda_cli.skeleton import SKELETONS, Skeleton
+from poseda_cli.storage.archive import Archive
+
+ORIGIN = Origin("poseda")
+FILE = "augmented.h5"
+SCHEMA = 1
+NEEDED = ("poses_3d", "poses_2d", "camera", "cameras", "sequences")
+INTRINSICS = ("fx", "fy", "cx", "cy", "width", "height")
+
+
+def refusal(archive: Archive) -> str | None:
+    """None if this is an augmented.h5, else why not."""
+    if _text(archive.attributes.get("layout")) != "poseda":
+        return "needs the attribute layout = 'poseda'"
+    missing = [name for name in NEEDED if name not in archive.members]
+    return f"needs data sets {', '.join(missing)}" if missing else None
+
+
+def read(archives: list[Archive], progress: Progress) -> PoseDataset:
+    """The poses of an augmented.h5.
+
+    Raises
+    ------
+    ArchiveError : another schema, an unknown skeleton, columns of unlike length
+    """
+    datasets = []
+    with progress("reading", sum(archive.members["camera"][0][0] for archive in archives)) as advance:
+        for archive in archives:
+            datasets.append(_read_one(archive))
+            advance(len(datasets[-1]))
+    return concatenate(datasets)
+
+
+def _read_one(archive: Archive) -> PoseDataset:
+    schema = archive.attributes.get("schema")
+    if schema != SCHEMA:
+        raise ArchiveError(archive.name, f"schema {schema}; this poseda reads schema {SCHEMA}. Update poseda.")
+    skeleton = _skeleton(archive)
+    screen = _screen(archive)
+    camera = archive.array("camera")
+    expected = {"poses_3d": (len(camera), len(skeleton), 3), "poses_2d": (len(camera), len(skeleton), 2)}
+    for name, shape in expected.items():
+        if archive.members[name][0] != shape:
+            raise ArchiveError(archive.name, f"shape {archive.members[name][0]}, expected {shape}", name)
+    cameras = tuple(_camera(row) for row in archive.array("cameras"))
+    if len(camera) and int(camera.max()) >= len(cameras):
+        raise ArchiveError(archive.name, f"points to camera {camera.max()} of {len(cameras)}", "camera")
+    sizes = intrinsics_table(cameras)[:, 4:]
+    return PoseDataset(
+        skeleton=skeleton,
+        camera=camera.astype(np.uint16, copy=False),
+        cameras=cameras,
+        sequences=_sequences(archive, len(camera)),
+        poses_3d=archive.array("poses_3d").astype(np.float32, copy=False),
+        poses_2d=denormalise_points(archive.array("poses_2d").astype(np.float32, copy=False), sizes[camera], screen),
+        origin=ORIGIN,
+    )
+
+
+def _skeleton(archive: Archive) -> Skeleton:
+    joints = tuple(_text(name) for name in np.atleast_1d(archive.attributes.get("joint_names", ())))
+    for skeleton in SKELETONS.values():
+        if skeleton.joints == joints:
+            return skeleton
+    raise ArchiveError(archive.name, f"joints {', '.join(joints)} are of no skeleton that poseda knows.", "joint_names")
+
+
+def _screen(archive: Archive) -> Screen:
+    found = _text(archive.attributes.get("screen"))
+    for screen in get_args(Screen):
+        if found == screen:
+            return cast(Screen, screen)
+    raise ArchiveError(archive.name, f"screen is {found!r}, expected {listed(get_args(Screen))}.")
+
+
+def _camera(row: Any) -> Camera:
+    known = not np.isnan(row["fx"])
+    distorted = not np.isnan(row["k"]).any()
+    return Camera(
+        name=_text(row["name"]),
+        intrinsics=Intrinsics(*(row[key].item() for key in INTRINSICS)) if known else None,
+        distortion=Distortion(tuple(row["k"].tolist()), tuple(row["p"].tolist())) if distorted else None,
+    )
+
+
+def _sequences(archive: Archive, rows: int) -> tuple[Sequence, ...]:
+    sequences = tuple(
+        Sequence(
+            subject=_text(row["subject"]),
+            action=_text(row["action"]),
+            camera=_text(row["camera"]),
+            start=int(row["start"]),
+            length=int(row["length"]),
+            copy=int(row["copy"]),
+        )
+        for row in archive.array("sequences")
+    )
+    starts = np.cumsum([0, *(sequence.length for sequence in sequences)]).tolist()
+    if starts[-1] != rows or [sequence.start for sequence in sequences] != starts[:-1]:
+        raise ArchiveError(archive.name, f"sequences do not follow each other over {rows} rows", "sequences")
+    return sequences
+
+
+def _text(value: Any) -> str:
+    return value.decode("utf-8") if isinstance(value, bytes) else str(value)
+
+
+def write(source: ChunkSource, folder: Path, progress: Progress = silent) -> list[str]:
+    """Write a data set into an existing folder as augmented.h5, chunk by chunk.
+
+    Parameters
+    ----------
+    source : an `Alignment`, or a data set that came of one
+    folder : where to; the same source gives the same bytes
+    progress : told how far writing is
+
+    Returns
+    -------
+    Names of the files written.
+    """
+    import h5py
+
+    rows, joints = len(source), len(source.skeleton)
+    sizes = intrinsics_table(source.cameras)[:, 4:]
+    with h5py.File(folder / FILE, "w") as file:
+        _write_attributes(file, source)
+        file["cameras"] = _camera_rows(source.cameras)
+        file["sequences"] = _sequence_rows(source.sequences)
+        columns = {
+            "poses_3d": file.create_dataset("poses_3d", (rows, joints, 3), np.float32),
+            "poses_2d": file.create_dataset("poses_2d", (rows, joints, 2), np.float32),
+            "camera": file.create_dataset("camera", (rows,), np.uint16),
+            "source_index": file.create_dataset("source_index", (rows,), np.int64),
+            "target_index": file.create_dataset("target_index", (rows,), np.int64),
+        }
+        start = 0
+        with progress("aligning", rows) as advance:
+            for chunk in source.chunks():
+                stop = start + len(chunk.camera)
+                normalised = normalise_points(chunk.poses_2d, sizes[chunk.camera], source.screen)
+                for name, column in columns.items():
+                    column[start:stop] = normalised if name == "poses_2d" else getattr(chunk, name)
+                advance(stop - start)
+                start = stop
+    return [FILE]
+
+
+def _write_attributes(file: Any, source: ChunkSource) -> None:
+    skeleton = source.skeleton
+    file.attrs["schema"] = SCHEMA
+    file.attrs["layout"] = "poseda"
+    file.attrs["skeleton"] = skeleton.name
+    file.attrs["joint_names"] = list(skeleton.joints)
+    file.attrs["parents"] = skeleton.parents
+    file.attrs["root"] = skeleton.root
+    file.attrs["units"] = "m"
+    file.attrs["screen"] = source.screen
+    file.attrs["provenance"] = json.dumps(source.provenance, sort_keys=True)
+
+
+def _camera_rows(cameras: tuple[Camera, ...]) -> NDArray[Any]:
+    floats = [(name, np.float64) for name in ("fx", "fy", "cx", "cy")]
+    sizes = [("width", np.int32), ("height", np.int32)]
+    dtype = np.dtype([("name", _text_type(c.name for c in cameras)), *sizes, *floats, ("k", "f8", 3), ("p", "f8", 2)])
+    rows = np.zeros(len(cameras), dtype)
+    for row, camera in zip(rows, cameras, strict=True):
+        row["name"] = camera.name.encode()
+        for key in INTRINSICS:
+            unknown = 0 if key in ("width", "height") else np.nan
+            row[key] = getattr(camera.intrinsics, key) if camera.intrinsics else unknown
+        row["k"], row["p"] = (camera.distortion.k, camera.distortion.p) if camera.distortion else (np.nan, np.nan)
+    return rows
+
+
+def _sequence_rows(sequences: tuple[Sequence, ...]) -> NDArray[Any]:
+    texts = [(n, _text_type(getattr(s, n) for s in sequences)) for n in ("subject", "action", "camera")]
+    dtype = np.dtype([*texts, ("copy", np.int32), ("start", np.int64), ("length", np.int64)])
+    rows = [(s.subject.encode(), s.action.encode(), s.camera.encode(), s.copy, s.start, s.length) for s in sequences]
+    return np.array(rows, dtype)
+
+
+def _text_type(values: Any) -> Any:
+    """Fixed-length UTF-8, wide enough for all values: readable everywhere, and the same bytes each time."""
+    import h5py
+
+    return h5py.string_dtype("utf-8", max((len(value.encode()) for value in values), default=1) or 1)

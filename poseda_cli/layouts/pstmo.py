@@ -1,0 +1,122 @@
+"""MPI-INF-3DHP as P-STMO and its descendants have it: one pickled member `data`.
+
+`data_test_3dhp.npz`: {'TS1': {'data_2d': (N, 17, 2), 'data_3d': (N, 17, 3), 'valid': (N,)}}; only
+valid frames are read. `data_train_3dhp.npz`: {'S1 Seq1': [{camera '0': {'data_2d', 'data_3d'}}, fps]}.
+Pixels; millimetres; camera space; the order of 3dhp17, root 14.
+
+P-STMO fills `data_3d` from univ_annot3 (scaled about the pelvis to a standard height), D3DP and
+PoSynDA in their `_ori` files from annot3. The layout cannot tell; projecting onto the 2D can.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from poseda_cli.cameras import Camera
+from poseda_cli.dataset import Origin, PoseDataset
+from poseda_cli.errors import ArchiveError, InputError, listed
+from poseda_cli.layouts.columns import Columns
+from poseda_cli.layouts.reprojection import find_camera
+from poseda_cli.layouts.sanity import check_poses
+from poseda_cli.progress import Progress
+from poseda_cli.published import mpi_inf_3dhp_test_cameras, mpi_inf_3dhp_train_cameras
+from poseda_cli.skeleton import MPI_INF_3DHP17
+from poseda_cli.storage.archive import Archive
+
+ORIGIN = Origin("pstmo", "mpi_inf_3dhp")
+MEMBER = "data"
+TEST_ACTION = "Seq1"
+METRES_PER_UNIT = 0.001
+
+
+class _View(NamedTuple):
+    """One camera's share of a sequence, still in the tree."""
+
+    subject: str
+    action: str
+    camera: str
+    member: str
+    fields: dict[str, Any]
+
+
+def refusal(archive: Archive) -> str | None:
+    """None if this is a P-STMO archive, else why not."""
+    if MEMBER not in archive.members:
+        return f"needs a member {MEMBER}"
+    tree = archive.tree(MEMBER) if archive.members[MEMBER][1].kind == "O" else None
+    if not isinstance(tree, dict) or not tree:
+        return f"{MEMBER} must be a dictionary of sequences"
+    try:
+        views = list(_views(archive))
+    except (AttributeError, IndexError, TypeError, ValueError):
+        views = []
+    if not views or any("data_2d" not in view.fields or "data_3d" not in view.fields for view in views):
+        return f"{MEMBER} must hold data_2d and data_3d for 'TS1' or for 'S1 Seq1' and each camera"
+    return None
+
+
+def read(archives: list[Archive], progress: Progress) -> PoseDataset:
+    """The poses of P-STMO archives.
+
+    Raises
+    ------
+    ArchiveError : shapes, units or joint order are not those of the layout
+    InputError : a sequence in two archives, or no valid frame
+    """
+    views = [(archive, view) for archive in archives for view in _views(archive)]
+    twice = [key for key, n in Counter((v.subject, v.action, v.camera) for _, v in views).items() if n > 1]
+    if twice:
+        raise InputError(f"{listed(a.name for a in archives)}: {' '.join(twice[0])} is in more than one of them.")
+    chosen = [_chosen(archive, view) for archive, view in views]
+    counts = [int(rows.sum()) for rows in chosen]
+    if not sum(counts):
+        raise InputError(f"{listed(a.name for a in archives)}: no frame is valid.")
+    columns = Columns(sum(counts))
+    poses_3d = np.empty((sum(counts), len(MPI_INF_3DHP17), 3), np.float32)
+    poses_2d = np.empty((sum(counts), len(MPI_INF_3DHP17), 2), np.float32)
+    kinds: Counter[str] = Counter()
+    with progress("reading", sum(counts)) as advance:
+        for (archive, view), rows, count in zip(views, chosen, counts, strict=True):
+            # Taken out of the tree: float64 arrays of 1.05 million poses need not outlive their copy.
+            three, two = view.fields.pop("data_3d")[rows], view.fields.pop("data_2d")[rows]
+            check_poses(three, MPI_INF_3DHP17, "mm", archive.name, view.member)
+            three = three * METRES_PER_UNIT
+            published = mpi_inf_3dhp_train_cameras() if view.subject[0] == "S" else mpi_inf_3dhp_test_cameras()
+            camera, kind = find_camera(view.camera, published, three, two) if count else (Camera(view.camera), "")
+            kinds[kind] += count
+            place = columns.add(view.subject, view.action, camera, count)
+            poses_3d[place], poses_2d[place] = three, two
+            advance(count)
+    kinds_found = ", ".join(f"{kind} ({count:,} poses)" for kind, count in kinds.items() if count)
+    note = f"millimetres, camera space; 3D is {kinds_found} by reprojection"
+    return columns.dataset(MPI_INF_3DHP17, ORIGIN, notes=(note,), poses_3d=poses_3d, poses_2d=poses_2d)
+
+
+def _views(archive: Archive) -> Iterator[_View]:
+    for key, value in archive.tree(MEMBER).items():
+        if isinstance(value, dict):
+            yield _View(key, TEST_ACTION, key, f"{MEMBER}[{key!r}]", value)
+            continue
+        subject, action = key.split(" ")
+        for camera, fields in value[0].items():
+            yield _View(subject, action, str(camera), f"{MEMBER}[{key!r}][0][{camera!r}]", fields)
+
+
+def _chosen(archive: Archive, view: _View) -> NDArray[np.bool_]:
+    """Which frames of a view to read, once its arrays are known to have the right shapes."""
+    two, three = view.fields["data_2d"], view.fields["data_3d"]
+    frames = len(two) if isinstance(two, np.ndarray) else 0
+    for name, array, coordinates in (("data_2d", two, 2), ("data_3d", three, 3)):
+        expected = (frames, len(MPI_INF_3DHP17), coordinates)
+        found = f"{array.dtype} {array.shape}" if isinstance(array, np.ndarray) else type(array).__name__
+        if not isinstance(array, np.ndarray) or array.shape != expected or array.dtype.kind not in "fiu":
+            raise ArchiveError(archive.name, f"{name} is {found}, expected numbers of shape {expected}", view.member)
+    valid = np.asarray(view.fields.get("valid", np.ones(frames))).reshape(-1)
+    if len(valid) != frames or valid.dtype.kind not in "fiub":
+        raise ArchiveError(archive.name, f"{len(valid)} valid flags for {frames} frames", view.member)
+    return valid.astype(bool)

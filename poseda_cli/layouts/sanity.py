@@ -1,0 +1,99 @@
+"""Does the data mean what its layout says? Units, joint order and frame, checked on the poses.
+
+Readers call these before they convert anything; a contradiction is refused, never repaired in
+silence. A thousand poses, spread evenly, are enough to tell.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from poseda_cli.cameras import Floats
+from poseda_cli.errors import ArchiveError
+from poseda_cli.skeleton import SKELETONS, Skeleton
+
+SAMPLE = 1000
+# Adult thighs measure 0.33 to 0.56 m in both data sets; children and scaled skeletons get room.
+SHORTEST_THIGH, LONGEST_THIGH = 0.2, 0.8
+METRES = {"m": 1.0, "mm": 0.001}
+# The root of both data sets is the midpoint of the hips to storage precision.
+MIDHIP_TOLERANCE = 0.1
+
+
+def sample(poses: Floats, most: int = SAMPLE) -> Floats:
+    """About `most` of the poses, evenly spread; those with numbers that are not finite left out."""
+    some = poses[:: max(1, len(poses) // max(most, 1))]
+    return some[np.isfinite(some).all((1, 2))].astype(np.float64)
+
+
+def check_poses(poses: Floats, skeleton: Skeleton, units: str, file: str, member: str) -> None:
+    """Refuse 3D poses whose units or joint order are not what the layout says.
+
+    Parameters
+    ----------
+    poses : (N, J, 3) as stored, any frame
+    skeleton : joint set that the layout prescribes
+    units : 'm' or 'mm', what the layout prescribes
+    file, member : for the message
+
+    Raises
+    ------
+    ArchiveError : other units, another joint order, or no human bodies at all
+    """
+    some = sample(poses)
+    if not len(some):
+        return
+    _check_order(some, skeleton, file, member)
+    position = skeleton.position
+    thigh = float(np.median(np.linalg.norm(some[:, position["RHip"]] - some[:, position["RKnee"]], axis=-1)))
+    for unit, metres in METRES.items():
+        if SHORTEST_THIGH < thigh * metres < LONGEST_THIGH:
+            if unit == units:
+                return
+            raise ArchiveError(
+                file,
+                f"thighs measure {thigh:.4g}: the poses are in {unit}, this layout has them in "
+                f"{units}. Multiply them by {METRES[unit] / METRES[units]:g} first.",
+                member,
+            )
+    raise ArchiveError(
+        file,
+        f"thighs measure {thigh:.4g}, which is human neither in m (0.33 to 0.56) nor in mm: "
+        "wrong units, wrong joint order, or no poses.",
+        member,
+    )
+
+
+def _check_order(some: Floats, skeleton: Skeleton, file: str, member: str) -> None:
+    error = midhip_error(some, skeleton)
+    if error <= MIDHIP_TOLERANCE:
+        return
+    others = [s for s in SKELETONS.values() if len(s) == len(skeleton) and s != skeleton]
+    fits = [s.name for s in others if midhip_error(some, s) <= MIDHIP_TOLERANCE]
+    hint = (
+        f"They look like {fits[0]}: put them into the order of {skeleton.name} first."
+        if fits
+        else ("Another joint order, or damaged data.")
+    )
+    raise ArchiveError(
+        file,
+        f"the joints are not in the order of {skeleton.name}: joint {skeleton.root} lies "
+        f"{error:.0%} of the hips' distance off their middle, expected 0. {hint}",
+        member,
+    )
+
+
+def midhip_error(poses: Floats, skeleton: Skeleton) -> float:
+    """Median distance of the root from the middle of the hips, as a fraction of the hips' distance.
+
+    Parameters
+    ----------
+    poses : (N, J, 2 or 3), any unit and frame
+    """
+    position = skeleton.position
+    left, right = poses[:, position["LHip"]], poses[:, position["RHip"]]
+    apart = np.linalg.norm(left - right, axis=-1)
+    off = np.linalg.norm(poses[:, position["Hip"]] - (left + right) / 2, axis=-1)
+    with np.errstate(all="ignore"):
+        ratio = np.where(apart > 0, off / apart, np.inf)
+    return float(np.median(ratio))

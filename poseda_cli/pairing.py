@@ -1,0 +1,44 @@
+"""Which target pose each source pose gets."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+# Random numbers held at once: 8 MB.
+BATCH = 1 << 20
+
+
+def draw_targets(start: int, stop: int, targets: int, seed: int = 0, copy: int = 0) -> NDArray[np.int64]:
+    """Targets of source rows start to stop, drawn at random in balanced blocks.
+
+    Row i belongs to block i // targets; within a block the targets are permuted, so that all are used
+    equally often (the last block may be cut). The permutation depends on seed, copy and block alone:
+    any range of rows can be drawn on its own.
+
+    Parameters
+    ----------
+    start, stop : range of source rows
+    targets : how many target poses there are, at least 1
+    seed, copy : which draw; not negative
+
+    Returns
+    -------
+    (stop - start,) indices below `targets`
+
+    The order is that of 64-bit numbers from Philox, whose raw stream NumPy keeps from version to
+    version (it does not promise so for Generator.permutation).
+    """
+    drawn = np.empty(max(stop - start, 0), np.int64)
+    # Philox makes four numbers a counter step: a block's numbers start at a step of their own.
+    steps = -(-targets // 4)
+    blocks_at_once = max(1, BATCH // (4 * steps))
+    last = -(-stop // targets)
+    for first in range(start // targets, last, blocks_at_once):
+        count = min(blocks_at_once, last - first)
+        stream = np.random.Philox(key=np.array([seed, copy], np.uint64), counter=first * steps)
+        numbers = stream.random_raw(count * steps * 4).reshape(count, steps * 4)[:, :targets]
+        order = numbers.argsort(axis=1, kind="stable").reshape(-1)
+        begin, end = max(start, first * targets), min(stop, (first + count) * targets)
+        drawn[begin - start : end - start] = order[begin - first * targets : end - first * targets]
+    return drawn

@@ -1,0 +1,166 @@
+"""The main job: two data sets and options in, an aligned data set and its summary out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from poseda_cli.alignment import CHUNK, Alignment, AlignOptions, OutputSkeleton, Pairing
+from poseda_cli.cameras import Intrinsics, Screen
+from poseda_cli.dataset import Chunk, Origin, PoseDataset
+from poseda_cli.errors import InputError, SkeletonError, UsageError, listed
+from poseda_cli.global_position import Depth
+from poseda_cli.progress import Progress, silent
+from poseda_cli.skeleton import H36M16, H36M17
+from poseda_cli.target import TargetPoses, with_intrinsics
+from poseda_cli.validity import Invalid
+
+OUTPUT_SKELETONS = {skeleton.name: skeleton for skeleton in (H36M17, H36M16)}
+
+
+@dataclass(frozen=True)
+class AlignedDataset(PoseDataset):
+    """Aligned poses, with their origin row by row and the summary of the run.
+
+    Parameters
+    ----------
+    source_index, target_index : (N,) rows of source and target as read; target -1 if not aligned
+    screen : normalisation of the run
+    provenance : version, options, seed and inputs
+    summary : what summary.json holds
+    """
+
+    source_index: NDArray[np.int64] = None  # type: ignore[assignment]  # after defaults of the base
+    target_index: NDArray[np.int64] = None  # type: ignore[assignment]
+    screen: Screen = "aspect"
+    provenance: dict[str, Any] = None  # type: ignore[assignment]
+    summary: dict[str, Any] = None  # type: ignore[assignment]
+
+    def chunks(self) -> Iterator[Chunk]:
+        """All rows at once."""
+        assert self.poses_3d is not None
+        assert self.poses_2d is not None
+        yield Chunk(self.poses_3d, self.poses_2d, self.camera, self.source_index, self.target_index)
+
+
+def align(
+    source: PoseDataset,
+    target: PoseDataset,
+    *,
+    skeleton: OutputSkeleton = "h36m17",
+    depth: Depth = "weak",
+    screen: Screen = "aspect",
+    pairing: Pairing = "random",
+    copies: int = 1,
+    include_source: bool = False,
+    seed: int = 0,
+    invalid: Invalid = "drop",
+    intrinsics: Intrinsics | None = None,
+    jobs: int | None = None,
+    progress: Progress = silent,
+) -> AlignedDataset:
+    """Source poses at the places and sizes of randomly drawn target poses.
+
+    Parameters
+    ----------
+    source : data set with 3D poses
+    target : data set with 2D poses
+    skeleton : joints of the result
+    depth, screen : as in `gpa.gpa` and `cameras.normalise_points`
+    pairing : a target pose for each source pose, drawn in balanced blocks
+    copies : alignments of each source pose
+    include_source : put the unaligned source poses first
+    seed : of the draw
+    invalid : what becomes of poses with numbers that are not finite, without extent, or with a joint
+        behind the camera
+    intrinsics : of all target cameras; needed where neither archive nor tables know them
+    jobs : threads; all cores if not given; without influence on the result
+    progress : told how far it is
+
+    Returns
+    -------
+    All poses in memory, with `summary`. `prepare` gives the same in chunks.
+
+    Raises
+    ------
+    InputError : a side lacks the poses it needs, an unknown target camera, nothing valid left
+    SkeletonError : joints that cannot be had from the source
+    UsageError : options out of range
+    """
+    options = AlignOptions(skeleton, depth, screen, pairing, copies, include_source, seed, invalid, intrinsics)
+    plan = prepare(source, target, options, jobs=jobs, progress=progress)
+    columns = [np.concatenate(parts) for parts in zip(*plan.chunks(), strict=True)]
+    poses_3d, poses_2d, camera, source_index, target_index = columns
+    return AlignedDataset(
+        skeleton=plan.skeleton,
+        camera=camera,
+        cameras=plan.cameras,
+        sequences=plan.sequences,
+        poses_3d=poses_3d,
+        poses_2d=poses_2d,
+        origin=Origin("poseda", notes=plan.notes),
+        source_index=source_index,
+        target_index=target_index,
+        screen=plan.screen,
+        provenance=plan.provenance,
+        summary=plan.summary(),
+    )
+
+
+def prepare(
+    source: PoseDataset,
+    target: PoseDataset,
+    options: AlignOptions,
+    *,
+    jobs: int | None = None,
+    chunk: int = CHUNK,
+    progress: Progress = silent,
+) -> Alignment:
+    """Everything about an alignment but its poses, which come chunk by chunk.
+
+    Parameters and errors as in `align`; `chunk` is the number of poses computed at once.
+    """
+    _check_options(options)
+    _check_kinds(source, target)
+    if options.intrinsics is not None:
+        target = with_intrinsics(target, options.intrinsics)
+    mapped = source.to_skeleton(OUTPUT_SKELETONS[options.skeleton])
+    poses = TargetPoses.of(target, mapped.skeleton, options.screen, options.invalid)
+    return Alignment(mapped, poses, options, jobs, chunk, progress)
+
+
+def _check_options(options: AlignOptions) -> None:
+    allowed = {
+        "skeleton": tuple(OUTPUT_SKELETONS),
+        "depth": get_args(Depth),
+        "screen": get_args(Screen),
+        "pairing": get_args(Pairing),
+        "invalid": get_args(Invalid),
+    }
+    for name, values in allowed.items():
+        if getattr(options, name) not in values:
+            raise UsageError(f"{name} is {getattr(options, name)!r}, expected {listed(values)}.")
+    if options.copies < 1 or not 0 <= options.seed < 2**64:
+        raise UsageError(f"copies is {options.copies} and seed {options.seed}; expected at least 1, and 0 to 2^64 - 1.")
+
+
+def _check_kinds(source: PoseDataset, target: PoseDataset) -> None:
+    """Each side has the poses that it is needed for; the same file is not on both."""
+    exchanged = (source.poses_3d is None and target.poses_3d is not None) or (
+        target.poses_2d is None and source.poses_2d is not None
+    )
+    hint = " Source and target look exchanged: SOURCE comes first, --target after it." if exchanged else ""
+    if source.poses_3d is None:
+        raise InputError(f"{source.title}: 2D poses only; the source needs 3D poses (data_3d_h36m.npz).{hint}")
+    if target.poses_2d is None:
+        raise InputError(f"{target.title}: 3D poses only; the target needs 2D poses.{hint}")
+    checksums = {file.sha256 for file in source.origin.files}
+    twice = [file.name for file in target.origin.files if file.sha256 in checksums]
+    if twice:
+        raise InputError(f"{listed(twice)} is both source and target. Name another target.")
+    if "Hip" not in target.skeleton.position:
+        raise SkeletonError(f"{target.title}: {target.skeleton.name} has no pelvis to align.")

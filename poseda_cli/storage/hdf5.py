@@ -1,0 +1,107 @@
+"""HDF5 archives (h5, MATLAB v7.3) that stay in their file.
+
+HDF5 can point elsewhere: external links, external raw storage and virtual data sets read other files
+of the machine, and a data set of a few bytes can claim to be terabytes. All of that is refused.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from poseda_cli.errors import ArchiveError, DamagedArchiveError, UnsafeArchiveError
+
+if TYPE_CHECKING:
+    import h5py
+
+
+class Hdf5Archive:
+    """An HDF5 file; see `storage.archive.Archive` for the members. Only its root group is looked at.
+
+    Parameters
+    ----------
+    path : the file
+    name : how messages name it
+    largest : limit of one data set, bytes
+
+    Raises
+    ------
+    DamagedArchiveError : truncated
+    UnsafeArchiveError : when read: what points outside the file, or claims absurd sizes
+    """
+
+    def __init__(self, path: Path, name: str, largest: int) -> None:
+        self.path = path
+        self.name = name
+        self._largest = largest
+        with self._open():
+            pass
+
+    @cached_property
+    def members(self) -> dict[str, tuple[tuple[int, ...], np.dtype[Any]]]:
+        """Shape and dtype of each data set of the root group by name."""
+        import h5py
+
+        with self._open() as file:
+            found = {}
+            for name in file:
+                if file.get(name, getclass=True, getlink=True) is h5py.HardLink:
+                    item = file[name]
+                    if isinstance(item, h5py.Dataset):
+                        found[name] = (item.shape or (), item.dtype)
+            return found
+
+    @cached_property
+    def attributes(self) -> dict[str, Any]:
+        """Attributes of the root group."""
+        with self._open() as file:
+            return dict(file.attrs)
+
+    def array(self, name: str) -> np.ndarray[Any, Any]:
+        """The values of a data set, native in byte order.
+
+        Raises
+        ------
+        UnsafeArchiveError : it lies outside the file or is larger than allowed
+        DamagedArchiveError : its bytes cannot be read
+        """
+        with self._open(name) as file:
+            dataset = self._inside(file, name)
+            values = np.asarray(dataset[()])
+        if values.dtype.names:
+            return values
+        return values.astype(values.dtype.newbyteorder("="), copy=False)
+
+    def tree(self, name: str) -> Any:
+        """HDF5 has no object arrays."""
+        raise ArchiveError(self.name, "HDF5 holds no pickled objects", name)
+
+    def _inside(self, file: h5py.File, name: str) -> h5py.Dataset:
+        import h5py
+
+        if file.get(name, getclass=True, getlink=True) is not h5py.HardLink:
+            raise UnsafeArchiveError(self.name, "a link; it may lead out of the file and was not followed.", name)
+        dataset = file[name]
+        if dataset.external or dataset.is_virtual:
+            raise UnsafeArchiveError(self.name, "its values lie in another file; they were not loaded.", name)
+        size = math.prod(dataset.shape) * dataset.dtype.itemsize
+        if size > self._largest:
+            raise UnsafeArchiveError(self.name, f"claims {size:,} bytes; the limit is {self._largest:,}.", name)
+        return dataset
+
+    @contextmanager
+    def _open(self, member: str | None = None) -> Iterator[h5py.File]:
+        import h5py
+
+        try:
+            with h5py.File(self.path, "r") as file:
+                yield file
+        except (OSError, RuntimeError, KeyError) as error:
+            message = f"damaged HDF5 ({str(error).strip()}). The download is incomplete or was altered; fetch it again."
+            raise DamagedArchiveError(self.name, message, member) from error

@@ -1,0 +1,439 @@
+"""Pickled pose data read as data: nothing in the file can name code that runs.
+
+The opcodes of the pickle are interpreted over plain values. The few globals that NumPy's own object
+arrays and camera dictionaries contain are looked up in a table of small constructors of ours; they
+check type, shape and byte count and end in `np.frombuffer`. Nothing is imported, nothing of NumPy's
+own un-pickling is reached, and keys are only hashed when they are strings, integers or flat tuples.
+"""
+
+from __future__ import annotations
+
+import math
+import pickletools
+import re
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import IO, Any
+
+import numpy as np
+
+DEEPEST = 16
+MOST_DIMENSIONS = 8
+DTYPES = re.compile(r"b1|[iu][1248]|f(2|4|8|16)|[SU][1-9]\d{0,8}|O")
+
+
+class UnsafePickleError(Exception):
+    """The pickle asks for something that pose data never needs."""
+
+
+class MalformedPickleError(Exception):
+    """The bytes are no complete pickle."""
+
+
+class _Bytes2(str):
+    """A Python 2 string: text or raw bytes, decoded as latin-1, which loses nothing."""
+
+    __slots__ = ()
+
+
+class _Mark:
+    __slots__ = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Global:
+    name: str
+    call: Callable[[tuple[Any, ...]], Any] | None
+
+
+@dataclass(slots=True)
+class _DtypeStub:
+    spec: str
+    order: str = "="
+
+    def resolve(self) -> np.dtype[Any]:
+        order = self.order if self.order in "<>" else "="
+        return np.dtype(order + self.spec)
+
+
+@dataclass(slots=True)
+class _ArrayStub:
+    state: tuple[tuple[int, ...], _DtypeStub, bool, Any] | None = None
+
+
+def read_pickle(stream: IO[bytes]) -> Any:
+    """The value of one pickle, as dict, list, tuple, str, bytes, numbers, None and arrays.
+
+    Parameters
+    ----------
+    stream : positioned at the pickle; read to just behind its end
+
+    Returns
+    -------
+    Arrays are native in byte order and may be read-only; object arrays come back as (nested) lists, or
+    as the value itself when they have no dimension. An OrderedDict is a dict.
+
+    Raises
+    ------
+    UnsafePickleError : a global, an opcode or a state that pose data never needs
+    MalformedPickleError : not a pickle, or not all of one
+    """
+    return _Resolver().resolve(_Machine(stream).run())
+
+
+class _Machine:
+    """A stack, its marks and a memo; one method for each group of opcodes."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self.stream = stream
+        self.stack: list[Any] = []
+        self.memo: dict[int, Any] = {}
+        self.steps = 0
+
+    def run(self) -> Any:
+        position = 0
+        try:
+            for opcode, argument, at in pickletools.genops(self.stream):
+                position = at or 0
+                self.steps += 1
+                if opcode.name == "STOP":
+                    return self._only_value()
+                self._step(opcode.name, argument)
+        except UnsafePickleError as error:
+            raise UnsafePickleError(f"{error} at byte {position}") from error
+        except (ValueError, IndexError, TypeError, KeyError, struct.error, OverflowError) as error:
+            raise MalformedPickleError(f"no valid pickle at byte {position} ({error})") from error
+        raise MalformedPickleError("the pickle ends before its STOP")
+
+    def _only_value(self) -> Any:
+        if len(self.stack) != 1:
+            raise ValueError(f"{len(self.stack)} values at STOP")
+        return self.stack[0]
+
+    def _step(self, name: str, argument: Any) -> None:
+        if name in _IGNORED:
+            return
+        if name in _LITERALS:
+            self.stack.append(_LITERALS[name](argument))
+        elif name in _ACTIONS:
+            _ACTIONS[name](self, argument)
+        else:
+            raise UnsafePickleError(f"uses the opcode {name}")
+
+    def pop_to_mark(self) -> list[Any]:
+        for index in range(len(self.stack) - 1, -1, -1):
+            if type(self.stack[index]) is _Mark:
+                items = self.stack[index + 1 :]
+                del self.stack[index:]
+                return items
+        raise ValueError("no mark on the stack")
+
+    def pop(self) -> Any:
+        value = self.stack.pop()
+        if type(value) is _Mark:
+            raise ValueError("a mark where a value should be")
+        return value
+
+    def top(self, kind: type) -> Any:
+        if type(self.stack[-1]) is not kind:
+            raise ValueError(f"{type(self.stack[-1]).__name__} where {kind.__name__} should be")
+        return self.stack[-1]
+
+    def remember(self, index: int | None) -> None:
+        index = len(self.memo) if index is None else index
+        if index > self.steps:  # a huge index only serves to exhaust memory in other readers
+            raise UnsafePickleError(f"memo index {index}")
+        self.memo[index] = self.stack[-1]
+
+    def recall(self, index: int) -> None:
+        self.stack.append(self.memo[index])
+
+    def append(self) -> None:
+        value = self.pop()
+        self.top(list).append(value)
+
+    def extend(self) -> None:
+        values = self.pop_to_mark()
+        self.top(list).extend(values)
+
+    def fill(self, values: list[Any]) -> None:
+        target = self.top(dict)
+        if len(values) % 2:
+            raise ValueError("a key without a value")
+        for key, value in zip(values[::2], values[1::2], strict=True):
+            target[_key(key)] = value
+
+    def set_item(self) -> None:
+        value, key = self.pop(), self.pop()
+        self.fill([key, value])
+
+    def new_dict(self) -> None:
+        values = self.pop_to_mark()
+        self.stack.append({})
+        self.fill(values)
+
+    def new_tuple(self, length: int) -> None:
+        self.stack.append(tuple(reversed([self.pop() for _ in range(length)])))
+
+    def stack_global(self) -> None:
+        name, module = self.pop(), self.pop()
+        if type(name) is not str or type(module) is not str:
+            raise UnsafePickleError("builds the name of a global from other values")
+        self.find_global(module, name)
+
+    def find_global(self, module: str, name: str) -> None:
+        if (module, name) not in _GLOBALS:
+            hint = _HINTS.get((module, name), "")
+            raise UnsafePickleError(f"refers to {module}.{name}{hint}")
+        self.stack.append(_GLOBALS[module, name])
+
+    def reduce(self) -> None:
+        arguments, function = self.pop(), self.pop()
+        if type(function) is not _Global or type(arguments) is not tuple:
+            raise UnsafePickleError("calls a value of its own")
+        if function.call is None:
+            raise UnsafePickleError(f"calls {function.name}")
+        self.stack.append(function.call(arguments))
+
+    def build(self) -> None:
+        state, target = self.pop(), self.stack[-1]
+        if type(target) is _ArrayStub:
+            target.state = _array_state(state)
+        elif type(target) is _DtypeStub:
+            target.order = _byte_order(state, target.spec)
+        else:
+            raise UnsafePickleError("sets the state of something that is no array")
+
+
+def _key(key: Any) -> Any:
+    """A dictionary key: text, number, or a flat tuple of those (mmpose's ('S1', '54138969'))."""
+    if type(key) is _Bytes2:
+        try:  # Python 2 wrote UTF-8 text as bytes
+            return key.encode("latin-1").decode("utf-8")
+        except UnicodeDecodeError:
+            return str(key)
+    if type(key) in (str, int):
+        return key
+    if type(key) is tuple and len(key) <= 8 and all(type(part) in (str, int, _Bytes2) for part in key):
+        return tuple(_key(part) for part in key)
+    raise UnsafePickleError(f"has a key of type {type(key).__name__}")
+
+
+def _raw(value: Any) -> bytes:
+    if type(value) is _Bytes2:
+        return value.encode("latin-1")
+    if type(value) in (bytes, bytearray):
+        return bytes(value) if type(value) is bytearray else value
+    raise UnsafePickleError(f"an array payload of type {type(value).__name__}")
+
+
+def _reconstruct(arguments: tuple[Any, ...]) -> _ArrayStub:
+    if len(arguments) != 3 or arguments[0] is not _GLOBALS["numpy", "ndarray"]:
+        raise UnsafePickleError("makes an array of a foreign type")
+    return _ArrayStub()
+
+
+def _dtype(arguments: tuple[Any, ...]) -> _DtypeStub:
+    spec = str(arguments[0]) if arguments and isinstance(arguments[0], str) else ""
+    if not DTYPES.fullmatch(spec):
+        raise UnsafePickleError(f"an array of dtype {spec!r}")
+    return _DtypeStub(spec)
+
+
+def _byte_order(state: Any, spec: str) -> str:
+    """The one thing that we take from a dtype's state; the rest follows from its name."""
+    if type(state) is not tuple or len(state) < 5 or any(part is not None for part in state[2:5]):
+        raise UnsafePickleError(f"a structured dtype in place of {spec!r}")
+    if state[1] not in ("|", "=", "<", ">"):
+        raise UnsafePickleError("a dtype of unknown byte order")
+    return str(state[1])
+
+
+def _array_state(state: Any) -> tuple[tuple[int, ...], _DtypeStub, bool, Any]:
+    if type(state) is not tuple or len(state) not in (4, 5):
+        raise UnsafePickleError("an array state of unknown form")
+    shape, dtype, fortran, payload = state[-4:]
+    return _shape(shape), _checked_dtype(dtype), bool(fortran), payload
+
+
+def _shape(shape: Any) -> tuple[int, ...]:
+    if type(shape) is not tuple or len(shape) > MOST_DIMENSIONS:
+        raise UnsafePickleError("an array of unknown shape")
+    if any(type(size) is not int or size < 0 for size in shape):
+        raise UnsafePickleError("an array of negative or unknown size")
+    return shape
+
+
+def _checked_dtype(dtype: Any) -> _DtypeStub:
+    if type(dtype) is not _DtypeStub:
+        raise UnsafePickleError("an array without a dtype")
+    return dtype
+
+
+def _frombuffer(arguments: tuple[Any, ...]) -> _ArrayStub:
+    if len(arguments) != 4 or arguments[3] not in ("C", "F"):
+        raise UnsafePickleError("an array buffer of unknown form")
+    payload, dtype, shape, order = arguments
+    return _ArrayStub((_shape(shape), _checked_dtype(dtype), order == "F", payload))
+
+
+def _scalar(arguments: tuple[Any, ...]) -> Any:
+    if len(arguments) != 2:
+        raise UnsafePickleError("a number of unknown form")
+    return _plain_array(((), _checked_dtype(arguments[0]), False, arguments[1])).item()
+
+
+def _ordered_dict(arguments: tuple[Any, ...]) -> dict[Any, Any]:
+    if len(arguments) > 1:
+        raise UnsafePickleError("an OrderedDict of unknown form")
+    pairs = arguments[0] if arguments else []
+    if type(pairs) is not list or any(type(pair) not in (list, tuple) or len(pair) != 2 for pair in pairs):
+        raise UnsafePickleError("an OrderedDict of unknown form")
+    return {_key(key): value for key, value in pairs}
+
+
+def _encode(arguments: tuple[Any, ...]) -> bytes:
+    if len(arguments) != 2 or type(arguments[0]) is not str or arguments[1] not in ("latin1", "latin-1"):
+        raise UnsafePickleError("encodes text with a codec other than latin1")
+    return arguments[0].encode("latin-1")
+
+
+def _no_bytes(arguments: tuple[Any, ...]) -> bytes:
+    if arguments:
+        raise UnsafePickleError("makes bytes of a value")
+    return b""
+
+
+def _plain_array(state: tuple[tuple[int, ...], _DtypeStub, bool, Any]) -> np.ndarray[Any, Any]:
+    shape, stub, fortran, payload = state
+    dtype, raw = stub.resolve(), _raw(payload)
+    if dtype.hasobject or math.prod(shape) * dtype.itemsize != len(raw):
+        raise UnsafePickleError(f"an array of shape {shape} and dtype {stub.spec!r} in {len(raw)} bytes")
+    array = np.frombuffer(raw, dtype).reshape(shape, order="F" if fortran else "C")
+    return array.astype(dtype.newbyteorder("="), copy=False)
+
+
+class _Resolver:
+    """Turns stubs into arrays, each once, so that shared values stay shared."""
+
+    def __init__(self) -> None:
+        self.done: dict[int, Any] = {}
+        self.open: set[int] = set()
+        self.alive: list[Any] = []  # identities must not be reused while we go
+
+    def resolve(self, value: Any, depth: int = 0) -> Any:
+        kind = type(value)
+        if kind is _Bytes2:
+            return _key(value)
+        if kind not in (dict, list, tuple, _ArrayStub):
+            if kind in (_Global, _DtypeStub, _Mark):
+                raise UnsafePickleError("holds a type where a value should be")
+            return value
+        if id(value) in self.done:
+            return self.done[id(value)]
+        if depth > DEEPEST or id(value) in self.open:
+            raise UnsafePickleError(f"holds itself, or is more than {DEEPEST} levels deep")
+        self.open.add(id(value))
+        self.alive.append(value)
+        result = self._container(value, depth + 1)
+        self.open.discard(id(value))
+        self.done[id(value)] = result
+        return result
+
+    def _container(self, value: Any, depth: int) -> Any:
+        if isinstance(value, dict):
+            return {key: self.resolve(item, depth) for key, item in value.items()}
+        if isinstance(value, (list, tuple)):
+            return type(value)(self.resolve(item, depth) for item in value)
+        if value.state is None:
+            raise UnsafePickleError("an array that was never filled")
+        shape, stub, _, payload = value.state
+        value.state = None  # lets go of the bytes once the arrays do
+        if stub.spec != "O":
+            return _plain_array((shape, stub, _, payload))
+        if type(payload) is not list or math.prod(shape) != len(payload):
+            raise UnsafePickleError("an object array whose payload is no list of its size")
+        return _nested([self.resolve(item, depth) for item in payload], shape)
+
+
+def _nested(items: list[Any], shape: tuple[int, ...]) -> Any:
+    if not shape:
+        return items[0]
+    for size in reversed(shape[1:]):
+        if size == 0:
+            return []
+        items = [items[start : start + size] for start in range(0, len(items), size)]
+    return items
+
+
+_GLOBALS: dict[tuple[str, str], _Global] = {
+    ("numpy", "ndarray"): _Global("numpy.ndarray", None),
+    ("numpy", "dtype"): _Global("numpy.dtype", _dtype),
+    ("_codecs", "encode"): _Global("_codecs.encode", _encode),
+    ("collections", "OrderedDict"): _Global("OrderedDict", _ordered_dict),
+    # How Python 3 writes the payload of an empty array in protocol 2 (numpy 1.15 and 1.16).
+    ("__builtin__", "bytes"): _Global("bytes", _no_bytes),
+}
+for _core in ("numpy.core", "numpy._core"):
+    _GLOBALS[f"{_core}.multiarray", "_reconstruct"] = _Global("_reconstruct", _reconstruct)
+    _GLOBALS[f"{_core}.multiarray", "scalar"] = _Global("scalar", _scalar)
+    _GLOBALS[f"{_core}.numeric", "_frombuffer"] = _Global("_frombuffer", _frombuffer)
+
+_HINTS = {
+    ("collections", "defaultdict"): " (save it as a plain dict)",
+    ("numpy", "matrix"): " (save it as a plain array)",
+    ("numpy.ma.core", "_mareconstruct"): " (save it as a plain array)",
+}
+
+_IGNORED = frozenset(("PROTO", "FRAME"))
+
+
+def _as_is(argument: Any) -> Any:
+    return argument
+
+
+_LITERALS: dict[str, Callable[[Any], Any]] = {
+    **dict.fromkeys(
+        (
+            "INT", "BININT", "BININT1", "BININT2", "LONG", "LONG1", "LONG4", "FLOAT", "BINFLOAT",
+            "UNICODE", "SHORT_BINUNICODE", "BINUNICODE", "BINUNICODE8",
+            "BINBYTES", "SHORT_BINBYTES", "BINBYTES8", "BYTEARRAY8",
+        ),
+        _as_is,
+    ),
+    **dict.fromkeys(("STRING", "BINSTRING", "SHORT_BINSTRING"), _Bytes2),
+    "NONE": lambda _: None,
+    "NEWTRUE": lambda _: True,
+    "NEWFALSE": lambda _: False,
+    "EMPTY_LIST": lambda _: [],
+    "EMPTY_TUPLE": lambda _: (),
+    "EMPTY_DICT": lambda _: {},
+    "MARK": lambda _: _Mark(),
+}  # fmt: skip
+
+_ACTIONS: dict[str, Callable[[_Machine, Any], Any]] = {
+    "POP": lambda machine, _: machine.stack.pop(),
+    "POP_MARK": lambda machine, _: machine.pop_to_mark(),
+    "PUT": lambda machine, index: machine.remember(index),
+    "BINPUT": lambda machine, index: machine.remember(index),
+    "LONG_BINPUT": lambda machine, index: machine.remember(index),
+    "MEMOIZE": lambda machine, _: machine.remember(None),
+    "GET": lambda machine, index: machine.recall(index),
+    "BINGET": lambda machine, index: machine.recall(index),
+    "LONG_BINGET": lambda machine, index: machine.recall(index),
+    "APPEND": lambda machine, _: machine.append(),
+    "APPENDS": lambda machine, _: machine.extend(),
+    "LIST": lambda machine, _: machine.stack.append(machine.pop_to_mark()),
+    "TUPLE": lambda machine, _: machine.stack.append(tuple(machine.pop_to_mark())),
+    "TUPLE1": lambda machine, _: machine.new_tuple(1),
+    "TUPLE2": lambda machine, _: machine.new_tuple(2),
+    "TUPLE3": lambda machine, _: machine.new_tuple(3),
+    "DICT": lambda machine, _: machine.new_dict(),
+    "SETITEM": lambda machine, _: machine.set_item(),
+    "SETITEMS": lambda machine, _: machine.fill(machine.pop_to_mark()),
+    "GLOBAL": lambda machine, text: machine.find_global(*text.split(" ", 1)),
+    "STACK_GLOBAL": lambda machine, _: machine.stack_global(),
+    "REDUCE": lambda machine, _: machine.reduce(),
+    "BUILD": lambda machine, _: machine.build(),
+}

@@ -1,0 +1,1 @@
+"""Synthetic people before the real cameras: archives that may be shipped, in the real layouts."""

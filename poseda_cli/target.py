@@ -1,0 +1,68 @@
+"""The target side of an alignment: places and sizes, and the cameras that saw them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from poseda_cli import global_position as gpa
+from poseda_cli import summary
+from poseda_cli.cameras import Camera, Floats, Intrinsics, Screen, normalise_intrinsics
+from poseda_cli.dataset import PoseDataset
+from poseda_cli.errors import InputError, listed
+from poseda_cli.skeleton import Skeleton, shared_joints
+from poseda_cli.validity import Invalid, check_valid
+
+
+class TargetPoses:
+    """The target side as GPA needs it: boxes and cameras of its valid poses."""
+
+    def __init__(self, dataset: PoseDataset, rows: NDArray[np.int64], boxes: Floats, screen: Screen) -> None:
+        self.dataset = dataset
+        self.rows = rows  # of the data set, valid ones only
+        self.boxes = boxes  # (M, 4) float32, screen-normalised
+        self.camera = dataset.camera[rows]
+        self.normalised = normalise_intrinsics(dataset.intrinsics, screen).astype(np.float32)
+
+    @classmethod
+    def of(cls, target: PoseDataset, output: Skeleton, screen: Screen, invalid: Invalid) -> TargetPoses:
+        """The valid poses of a target data set.
+
+        Parameters
+        ----------
+        target : with 2D poses
+        output : joints of the output; boxes are taken over those that both have
+        screen : normalisation
+        invalid : what becomes of poses that are not finite or have no extent
+
+        Raises
+        ------
+        InputError : a camera without intrinsics, no valid pose, or an invalid one that may not be dropped
+        """
+        _check_cameras(target)
+        joints, _ = shared_joints(target.skeleton, output)
+        pixels = gpa.boxes(np.asarray(target.poses_2d), target.skeleton.position["Hip"], joints)
+        valid = np.isfinite(pixels).all(1) & (pixels[:, 0] + pixels[:, 1] > 0)
+        check_valid(target, valid, "target", invalid)
+        sizes = target.intrinsics[target.camera][:, 4:]
+        rows = np.flatnonzero(valid)
+        return cls(target, rows, summary.normalise_boxes(pixels, sizes, screen)[rows], screen)
+
+
+def with_intrinsics(target: PoseDataset, intrinsics: Intrinsics) -> PoseDataset:
+    """The target with all its cameras replaced by one that the user states; a note says so."""
+    note = "target cameras: --intrinsics in place of what archive and tables say"
+    cameras = tuple(Camera(camera.name, intrinsics) for camera in target.cameras)
+    return replace(target, cameras=cameras, origin=replace(target.origin, notes=(*target.origin.notes, note)))
+
+
+def _check_cameras(target: PoseDataset) -> None:
+    used = np.unique(target.camera)
+    unknown = [target.cameras[row].name for row in used if np.isnan(target.intrinsics[row]).any()]
+    if unknown:
+        raise InputError(
+            f"{target.title}: the camera of {listed(unknown)} is not known. Give it in pixels with "
+            "--intrinsics FX,FY,CX,CY,WIDTH,HEIGHT."
+        )
