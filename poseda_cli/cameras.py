@@ -171,13 +171,15 @@ def normalise_points(points: Floats, size: Floats, screen: Screen = "aspect") ->
     (..., J, 2) of the dtype of `points`
     """
     scale, shift = _screen_terms(size, screen, points.dtype)
-    return points * scale[..., None, :] - shift[..., None, :]
+    flat = points.reshape(*points.shape[:-2], -1)
+    return (flat * _each_joint(scale, points) - _each_joint(shift, points)).reshape(points.shape)
 
 
 def denormalise_points(points: Floats, size: Floats, screen: Screen = "aspect") -> Floats:
     """Normalised screen to pixels: the inverse of `normalise_points`."""
     scale, shift = _screen_terms(size, screen, points.dtype)
-    return (points + shift[..., None, :]) / scale[..., None, :]
+    flat = points.reshape(*points.shape[:-2], -1)
+    return ((flat + _each_joint(shift, points)) / _each_joint(scale, points)).reshape(points.shape)
 
 
 def normalise_intrinsics(intrinsics: Floats, screen: Screen = "aspect") -> Floats:
@@ -199,6 +201,11 @@ def normalise_intrinsics(intrinsics: Floats, screen: Screen = "aspect") -> Float
     return np.concatenate([intrinsics[..., 0:2] * scale, intrinsics[..., 2:4] * scale - shift], axis=-1)
 
 
+def _each_joint(terms: Floats, points: Floats) -> Floats:
+    """(..., 2) terms once for each joint: (..., 2 J). Long rows are what NumPy is fast at."""
+    return np.tile(terms, points.shape[-2])
+
+
 def screen_divisor(size: Floats, screen: Screen) -> Floats:
     """What each axis is divided by: (..., 2) from (..., 2) widths and heights."""
     return size if screen == "axes" else size[..., :1].repeat(2, axis=-1)
@@ -206,4 +213,5 @@ def screen_divisor(size: Floats, screen: Screen) -> Floats:
 
 def _screen_terms(size: Floats, screen: Screen, dtype: Any) -> tuple[Floats, Floats]:
     divisor = screen_divisor(size, screen)
-    return (2 / divisor).astype(dtype), (size / divisor).astype(dtype)
+    floating = np.result_type(dtype, np.float32)
+    return (2 / divisor).astype(floating), (size / divisor).astype(floating)

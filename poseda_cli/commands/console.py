@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 from poseda_cli._version import VERSION
 from poseda_cli.errors import InputError, OutputError, PosedaError, UsageError
@@ -50,8 +50,13 @@ class Console:
         self.say(f"warning: {text}")
 
     def result(self, text: str) -> None:
-        """What was asked for, on stdout."""
-        print(text)  # noqa: T201
+        """What was asked for, on stdout; `| head` may have gone away, which is no error."""
+        try:
+            print(text, flush=True)  # noqa: T201
+        except BrokenPipeError:
+            # Python flushes once more at exit, and must not complain either.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(0)
 
     def result_json(self, value: Any) -> None:
         """A JSON document on stdout."""
@@ -61,7 +66,9 @@ class Console:
         """A rich console on stderr or stdout; colour only on a terminal, and never with NO_COLOR."""
         from rich.console import Console as RichConsole
 
-        return RichConsole(stderr=stderr, quiet=self.quiet and stderr, highlight=False)
+        # NO_COLOR asks rich for no colours; escape codes for bold would still be written.
+        colour: Literal["auto"] | None = None if os.environ.get("NO_COLOR") else "auto"
+        return RichConsole(stderr=stderr, quiet=self.quiet and stderr, highlight=False, color_system=colour)
 
     @contextmanager
     def progress(self, label: str, total: int) -> Iterator[Callable[[int], object]]:
@@ -86,13 +93,10 @@ def run(app: Callable[[], object]) -> NoReturn:
     signal.signal(signal.SIGTERM, _terminate)
     try:
         app()
-        _flush()
         sys.exit(0)
     except PosedaError as error:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201
         sys.exit(_exit_code(error))
-    except BrokenPipeError:
-        _leave_closed_pipe()
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)  # noqa: T201
         sys.exit(INTERRUPTED)
@@ -110,16 +114,6 @@ def run(app: Callable[[], object]) -> NoReturn:
 def _exit_code(error: PosedaError) -> int:
     kinds = ((UsageError, USAGE), (InputError, INPUT), (OutputError, OUTPUT))
     return next((code for kind, code in kinds if isinstance(error, kind)), FAULT)
-
-
-def _flush() -> None:
-    sys.stdout.flush()
-
-
-def _leave_closed_pipe() -> NoReturn:
-    """`| head` went away: nothing more to say, and Python must not complain at exit either."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    sys.exit(0)
 
 
 def _terminate(number: int, frame: FrameType | None) -> NoReturn:

@@ -26,7 +26,7 @@ def distribution_table(summary: dict[str, Any]) -> Table:
     from rich.console import Console
     from rich.table import Table
 
-    plain = Console(stderr=True).encoding.lower().startswith("utf") is False
+    plain = not Console(stderr=True).encoding.lower().startswith("utf")
     table = Table(box=ASCII2 if plain else SIMPLE_HEAD, pad_edge=False)
     table.add_column("2D, normalised", no_wrap=True)
     for side in ("source", "aligned", "target"):
@@ -35,13 +35,18 @@ def distribution_table(summary: dict[str, Any]) -> Table:
     for name, title in ROWS.items():
         entry = summary["distributions"][name]
         cells = [_moments(entry[side], plain) for side in ("source", "aligned", "target")]
-        before, after = entry["wasserstein"]["before"], entry["wasserstein"]["after"]
-        change = f"{after:.4f}" if before is None else f"{before:.3f} {'->' if plain else '→'} {after:.4f}"
-        table.add_row(title, *cells, change)
+        table.add_row(title, *cells, _change(**entry["wasserstein"], plain=plain))
     depth = summary["distributions"]["depth"]
     table.add_row("depth (m)", _moments(depth["source"], plain), _moments(depth["aligned"], plain))
     table.caption = "mean and deviation; Wasserstein-1 distance to the target, before and after"
     return table
+
+
+def _change(before: float | None, after: float, plain: bool) -> str:
+    if before is None:
+        return f"{after:.4f}"
+    colour = "green" if after < before else "yellow"
+    return f"{before:.3f} {'->' if plain else '→'} [{colour}]{after:.4f}[/]"
 
 
 def _moments(entry: dict[str, float], plain: bool) -> str:

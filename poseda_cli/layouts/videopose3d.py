@@ -35,6 +35,8 @@ ORIGIN = Origin("videopose3d", "h36m")
 POSES_3D, POSES_2D = "positions_3d", "positions_2d"
 CAMERAS = 4
 BY_JOINTS = {32: H36M32, 17: H36M17, 16: H36M16}
+# Median height of heads above feet, metres; sitting on the floor leaves 0.4, another up axis about 0.
+UPRIGHT = 0.2
 # Of the roots of a world-space file this part must be seen by the published cameras. All of a real
 # file is; of one in camera space, or turned, hardly any.
 SEEN = 0.5
@@ -97,10 +99,12 @@ def _read_3d(archive: Archive, progress: Progress) -> PoseDataset:
     with progress("reading", CAMERAS * frames) as advance:
         for subject, action, _ in names:
             # Taken out of the tree: its memory is free as soon as the sequence is in camera space.
-            world = tree[subject].pop(action)[:, joints].astype(np.float64)
+            world = tree[subject].pop(action)[:, joints]
+            # Axis by axis in memory, where arithmetic on one coordinate runs three times as fast.
+            points = world.reshape(-1, 3).astype(np.float64, order="F")
             for camera in h36m_cameras(subject):
-                rows = columns.add(subject, action, camera, len(world))
-                poses[rows] = world_to_camera(world, np.array(camera.rotation), np.array(camera.centre))
+                seen = poses[columns.add(subject, action, camera, len(world))].reshape(-1, 3)
+                seen[:] = world_to_camera(points, np.array(camera.rotation), np.array(camera.centre))
             advance(CAMERAS * len(world))
     note = f"{len(skeleton)} joints, metres, world space; seen by the {CAMERAS} published cameras of each subject"
     return columns.dataset(output, ORIGIN, notes=(note,), poses_3d=poses)
@@ -131,7 +135,8 @@ def _stored_skeleton(archive: Archive, tree: Any, names: list[tuple[str, str, st
 
 
 def _check_world(archive: Archive, tree: Any, skeleton: Skeleton) -> None:
-    """Units and joint order, and that the published cameras look at the people."""
+    """Units and joint order; that people are upright along z, and the published cameras look at them."""
+    upright: list[NDArray[np.float64]] = []
     seen, total = 0, 0
     for subject, actions in tree.items():
         arrays = [poses for poses in actions.values() if len(poses)]
@@ -139,15 +144,17 @@ def _check_world(archive: Archive, tree: Any, skeleton: Skeleton) -> None:
             continue
         some = np.concatenate([sample(poses, SAMPLE // len(arrays)) for poses in arrays])
         check_poses(some, skeleton, "m", archive.name, f"{POSES_3D}[{subject!r}]")
-        root = some[:, skeleton.root]
+        head, foot = skeleton.position["Head"], skeleton.position["RFoot"]
+        upright.append(some[:, head, 2] - some[:, foot, 2])
         for camera in h36m_cameras(subject):
-            seen += _seen(root, camera)
-            total += len(root)
-    if total and seen < SEEN * total:
+            seen += _seen(some[:, skeleton.root], camera)
+            total += len(some)
+    if total and (np.median(np.concatenate(upright)) < UPRIGHT or seen < SEEN * total):
         raise ArchiveError(
             archive.name,
-            f"the published cameras see {seen / total:.0%} of the people: the poses "
-            "are not in the world space of Human3.6M (z up), or the subjects are mixed up.",
+            f"heads are {np.median(np.concatenate(upright)):.2f} m above feet along z and the published cameras see "
+            f"{seen / total:.0%} of the people: the poses are not in the world space of Human3.6M (metres, z up), "
+            "or the subjects are mixed up.",
             POSES_3D,
         )
 

@@ -27,7 +27,7 @@ def pickled(tree: Any) -> Iterator[bytes]:
     TypeError : anything else
     """
     yield b"\x80\x03"
-    yield from _array((), "O", [b"]", *_value(tree), b"a"])
+    yield from _array((), "O8", [b"]", *_value(tree), b"a"])
     yield b"."
 
 
@@ -75,8 +75,8 @@ def _array(shape: tuple[int, ...], dtype: str, payload: list[bytes]) -> Iterator
     # An empty array of a foreign type, then its state: version, shape, dtype, order, payload.
     yield b"cnumpy.core.multiarray\n_reconstruct\ncnumpy\nndarray\nK\x00\x85C\x01b\x87R(K\x01"
     yield from _value(shape)
-    order = "|" if dtype == "O" or dtype.endswith("1") else "<"
-    flags = b"K?" if dtype == "O" else b"K\x00"
+    order = "|" if dtype == "O8" or dtype.endswith("1") else "<"
+    flags = b"K?" if dtype == "O8" else b"K\x00"
     yield b"cnumpy\ndtype\n" + _atom(dtype) + b"\x89\x88\x87R(K\x03" + _atom(order) + b"NNN"
     yield _atom(-1) + _atom(-1) + flags + b"tb\x89"
     yield from payload

@@ -20,7 +20,7 @@ import numpy as np
 
 DEEPEST = 16
 MOST_DIMENSIONS = 8
-DTYPES = re.compile(r"b1|[iu][1248]|f(2|4|8|16)|[SU][1-9]\d{0,8}|O")
+DTYPES = re.compile(r"b1|[iu][1248]|f(2|4|8|16)|[SU][1-9]\d{0,8}|O[48]?")
 
 
 class UnsafePickleError(Exception):
@@ -238,7 +238,7 @@ def _dtype(arguments: tuple[Any, ...]) -> _DtypeStub:
     spec = str(arguments[0]) if arguments and isinstance(arguments[0], str) else ""
     if not DTYPES.fullmatch(spec):
         raise UnsafePickleError(f"an array of dtype {spec!r}")
-    return _DtypeStub(spec)
+    return _DtypeStub("O" if spec.startswith("O") else spec)  # NumPy itself writes O8
 
 
 def _byte_order(state: Any, spec: str) -> str:

@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from poseda_cli.dataset import Origin, concatenate
+from poseda_cli.errors import InputError
+from poseda_cli.skeleton import H36M16, H36M17, MPI_INF_3DHP17
+from tests import datasets
+
+
+@pytest.fixture
+def poses():
+    return datasets.source()
+
+
+def keys(dataset):
+    return [(s.subject, s.action, s.camera) for s in dataset.sequences]
+
+
+def test_everything_is_selected_by_default(poses):
+    assert keys(poses.select()) == keys(poses)
+    assert poses.select().poses_3d is poses.poses_3d
+
+
+def test_an_action_without_number_means_all_its_takes(poses):
+    assert {action for _, action, _ in keys(poses.select(actions=["Walking"]))} == {"Walking", "Walking 1"}
+    assert {action for _, action, _ in keys(poses.select(actions=["Walking 1"]))} == {"Walking 1"}
+
+
+def test_selection_takes_the_right_rows_and_remembers_them(poses):
+    chosen = poses.select(subjects=["S5"], actions=["Sitting"], cameras=["right"], stride=3)
+    assert keys(chosen) == [("S5", "Sitting", "right")]
+    start = next(s.start for s in poses.sequences if (s.subject, s.action, s.camera) == ("S5", "Sitting", "right"))
+    expected = np.arange(start, start + 20, 3)
+    np.testing.assert_array_equal(chosen.rows, expected)
+    np.testing.assert_array_equal(chosen.poses_3d, poses.poses_3d[expected])
+    assert (chosen.camera == 1).all()
+    assert chosen.sequences[0].length == 7
+    assert chosen.origin.selection == {
+        "subjects": ["S5"], "actions": ["Sitting"], "cameras": ["right"], "stride": 3
+    }  # fmt: skip
+
+
+def test_selections_of_selections_still_count_rows_as_read(poses):
+    again = poses.select(subjects=["S5"]).select(stride=5).select(cameras=["right"])
+    np.testing.assert_array_equal(poses.poses_3d[again.rows], again.poses_3d)
+
+
+def test_whole_subjects_are_a_view(poses):
+    assert np.shares_memory(poses.select(subjects=["S5"]).poses_3d, poses.poses_3d)
+
+
+@pytest.mark.parametrize(
+    ("selection", "message"),
+    [
+        ({"subjects": ["S2"]}, "No subject S2 in the data; it has S1, S5."),
+        ({"actions": ["Walk"]}, "No action Walk in the data; it has Walking, Sitting."),
+        ({"cameras": ["54138969"]}, "No camera 54138969 in the data; it has left, right."),
+    ],
+)
+def test_unknown_names_are_answered_with_the_known_ones(poses, selection, message):
+    with pytest.raises(InputError, match=message):
+        poses.select(**selection)
+
+
+def test_joints_are_mapped_by_name(poses):
+    target = datasets.target()
+    mapped = target.to_skeleton(H36M17)
+    for name in ("Head", "LWrist", "RFoot", "Thorax"):
+        own = MPI_INF_3DHP17.meanings.index(name)
+        np.testing.assert_array_equal(mapped.poses_2d[:, H36M17.joints.index(name)], target.poses_2d[:, own])
+    assert mapped.poses_3d.flags["C_CONTIGUOUS"]
+    assert poses.to_skeleton(H36M16).poses_3d.shape[1] == 16
+
+
+def test_a_row_can_be_named(poses):
+    assert poses.place(0) == "S1 Walking 1, camera left, frame 0"
+    assert poses.place(20 * 7 + 4) == "S5 Walking 1, camera right, frame 4"
+
+
+def test_several_data_sets_become_one(poses):
+    one, two = poses.select(subjects=["S1"]), poses.select(subjects=["S5"])
+    joined = concatenate([one, two])
+    np.testing.assert_array_equal(joined.poses_3d, poses.poses_3d)
+    assert keys(joined) == keys(poses)
+    lenses = [joined.cameras[row] for row in joined.camera]
+    assert lenses == [poses.cameras[row] for row in poses.camera]
+    assert [s.start for s in joined.sequences] == [s.start for s in poses.sequences]
+
+
+def test_the_same_sequence_twice_is_refused(poses):
+    with pytest.raises(InputError, match="S1 Walking 1 .camera left. is both in source.npz and in source.npz"):
+        concatenate([poses, replace(poses)])
+
+
+def test_unlike_data_sets_are_refused(poses):
+    with pytest.raises(InputError, match="joints of h36m17, target.mat of 3dhp17"):
+        concatenate([poses, datasets.target()])
+    flat = replace(datasets.target().to_skeleton(H36M17), poses_3d=None)
+    with pytest.raises(InputError, match="target.mat has 2D poses, source.npz has none|source.npz has 3D poses"):
+        concatenate([poses, flat])
+
+
+def test_columns_must_fit(poses):
+    with pytest.raises(InputError, match=r"poses_3d has shape \(9, 17, 3\), expected \(240, 17, 3\)"):
+        replace(poses, poses_3d=poses.poses_3d[:9])
+    with pytest.raises(InputError, match="Sequences cover 220 rows"):
+        replace(poses, sequences=poses.sequences[1:])
+
+
+def test_a_data_set_introduces_itself(poses):
+    text = repr(replace(poses, origin=Origin("videopose3d")))
+    assert text == "<PoseDataset videopose3d: 240 poses (3D, h36m17), 12 sequences, 2 subjects, 2 cameras>"
