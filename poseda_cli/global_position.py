@@ -54,8 +54,9 @@ def gpa(
     Returns
     -------
     (N, J, 3) of the dtype of `source_3d` (float32 or float64), in its unit and in camera space. A row
-    without an answer is NaN: values that are not finite, a box without extent, a z that is not
-    positive. A joint may come to lie behind the camera with 'weak'; the caller checks.
+    without an answer is NaN: values that are not finite, a box without extent, or with 'exact' a target
+    larger than the pose can look. With 'weak' a joint may come to lie behind the camera; the caller
+    checks.
 
     Raises
     ------
@@ -72,17 +73,19 @@ def gpa(
     - It needs as many targets as sources, hence the same subset of both. Pairing is `draw_targets`' work.
     """
     source_3d = _floating(source_3d)
-    target_2d = np.asarray(target_2d)
+    target_2d = _floating(target_2d)
     _check_shapes(source_3d, target_2d, intrinsics, depth)
     count, joints = source_3d.shape[:2]
     camera = np.broadcast_to(np.asarray(intrinsics, source_3d.dtype), (count, 4))
-    box = boxes(target_2d, root, jobs=jobs).astype(source_3d.dtype)
     moved = np.empty((count, joints, 3), source_3d.dtype)
 
     def work(start: int, stop: int) -> None:
         rows = slice(start, stop)
-        z, _ = depths(source_3d[rows], box[rows], camera[rows], root, depth=depth)
-        move_root(source_3d[rows], root, root_position(z, box[rows], camera[rows]), out=moved[rows])
+        box = boxes_of_block(joint_major(target_2d[rows]), root, slice(None)).T.astype(source_3d.dtype, copy=False)
+        z, nearest = depths(source_3d[rows], box, camera[rows], root, depth=depth)
+        if depth == "exact":
+            z = np.where(nearest > 0, z, np.nan)
+        move_root(source_3d[rows], root, root_position(z, box, camera[rows]), out=moved[rows])
 
     for_blocks(work, count, jobs)
     return moved
@@ -150,26 +153,26 @@ def depths(
 
     Returns
     -------
-    z : (N,) in the unit of `source_3d`; NaN where there is no answer
-    nearest : (N,) depth of the nearest joint after the move; not above 0 where it is behind the camera
+    z : (N,) in the unit of `source_3d`; NaN where the pose is not finite or has no extent
+    nearest : (N,) depth of the nearest joint after the move; not above 0 where that would be behind the
+        camera, or, with 'exact', would have to be for the pose to look as large as its target
 
     One block at a time: callers split large arrays with `for_blocks`.
     """
     major = joint_major(source_3d)
     with np.errstate(all="ignore"):
-        z = _weak_depth(major, box, intrinsics, joints)
+        nearest, farthest = major.min(0), major.max(0)
+        extent = farthest - nearest
+        # One number that is not finite makes the extent so: such a pose has no place.
+        finite = np.isfinite(extent).all(0)
+        if not isinstance(joints, slice):
+            extent = major[joints].max(0) - major[joints].min(0)
+        z = (intrinsics[:, 0] * extent[0] + intrinsics[:, 1] * extent[1]) / (box[:, 0] + box[:, 1])
+        valid = finite & np.isfinite(z) & (z > 0)
         if depth == "exact":
             z = _exact_depth(major, box, intrinsics, root, joints, start=z)
-        # A number that is not finite anywhere makes the sum so: such a pose has no place.
-        z = np.where(np.isfinite(z) & (z > 0) & np.isfinite(major.sum((0, 1))), z, np.nan)
-        nearest = z + (major[:, 2].min(0) - major[root, 2])
-    return z, nearest
-
-
-def _weak_depth(major: Floats, box: Floats, intrinsics: Floats, joints: Joints) -> Floats:
-    x, y = major[joints, 0], major[joints, 1]
-    dx, dy = x.max(0) - x.min(0), y.max(0) - y.min(0)
-    return (intrinsics[:, 0] * dx + intrinsics[:, 1] * dy) / (box[:, 0] + box[:, 1])
+        z = np.where(valid, z, np.nan)
+        return z, z + (nearest[2] - major[root, 2])
 
 
 def _exact_depth(major: Floats, box: Floats, intrinsics: Floats, root: int, joints: Joints, start: Floats) -> Floats:
@@ -177,9 +180,10 @@ def _exact_depth(major: Floats, box: Floats, intrinsics: Floats, root: int, join
 
     With the root at (z u, z v, z), joint j projects to f (u + a_j / (Z_j + z)) + c, where
     a_j = X_j - u Z_j relative to the root. The box shrinks strictly as z grows beyond every -Z_j, so
-    there is one solution; 1 / size is almost linear in z, so secant steps on it converge in three or
-    four. A step that leaves the bracket is replaced by a bisection. Settled poses are frozen, which
-    makes a pose's result independent of its block.
+    there is at most one solution; 1 / size is almost linear in z, so secant steps on it converge in
+    three or four. A step that leaves the bracket is replaced by a bisection. Settled poses are frozen,
+    which makes a pose's result independent of its block. Without a solution (the root itself is the
+    nearest joint, and even there the box is too small) the result is the bracket's lower end.
     """
     wanted = box[:, 0] + box[:, 1]
     relative = major[joints] - major[root]
@@ -211,6 +215,8 @@ def _exact_depth(major: Floats, box: Floats, intrinsics: Floats, root: int, join
         step = np.where((step > low) & (step < high), step, bisection)
         before_z, before_inverse = z, inverse
         z = np.where(moving, step, z)
+    else:
+        z = np.where(moving, -ahead.min(0), z)
     return z
 
 

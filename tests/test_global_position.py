@@ -69,10 +69,13 @@ def test_pixels_and_normalised_screen_of_equal_scale_give_the_same_poses():
 def test_root_lands_on_the_targets_root_and_the_body_stays_as_it_is(seed, count, joints, length, depth):
     source, target, camera = problem(seed, count, joints, length)
     moved = gpa(source.astype(np.float32), target.astype(np.float32), camera.astype(np.float32), depth=depth)
-    assert np.isfinite(moved).all()
-    roots = pinhole(moved[:, :1], camera)[:, 0]
+    solved = np.isfinite(moved).all((1, 2))
+    # Only a pose whose root is its nearest joint can be too small for its target wherever it stands.
+    assert (solved | ((depth == "exact") & (source[:, 0, 2] <= source[..., 2].min(1)))).all()
+    source, target, camera, moved = source[solved], target[solved], camera[solved], moved[solved]
+    roots = pinhole(moved[:, :1], camera).reshape(-1, 2)
     np.testing.assert_allclose(roots, target[:, 0], atol=1e-5)
-    rounding = 3e-7 * (abs(moved).max() + abs(source).max())
+    rounding = 3e-7 * (abs(moved).max(initial=0) + abs(source).max(initial=0))
     np.testing.assert_allclose(moved - moved[:, :1], source - source[:, :1], atol=rounding, rtol=0)
 
 
@@ -124,6 +127,15 @@ def test_exact_depth_of_a_pose_that_fills_the_picture():
     assert (moved[..., 2] > 0).all()
     found = box_size(pinhole(moved, np.tile(camera, (200, 1))))
     np.testing.assert_allclose(found, box_size(target), rtol=1e-4)
+
+
+def test_a_target_larger_than_the_pose_can_look_has_no_exact_depth():
+    # The other joint is 1 behind the root and 0.1 beside it: at most 0.1 wide in the picture, with f = 1.
+    source = np.array([[[0, 0, 5], [0.1, 0, 6]]] * 2, float)
+    target = np.array([[[0, 0], [0.2, 0]], [[0, 0], [0.05, 0]]], float)
+    moved = gpa(source, target, np.array([1, 1, 0, 0]), depth="exact")
+    assert np.isnan(moved[0]).all()
+    np.testing.assert_allclose(moved[1], [[0, 0, 1], [0.1, 0, 2]], atol=1e-4)
 
 
 def test_flat_bodies_have_the_same_depth_either_way():

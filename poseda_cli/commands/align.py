@@ -20,30 +20,49 @@ IN, HOW, OUT, RUN = "What goes in", "How it is aligned", "What comes out", "How 
 
 
 def align(
-    source: Annotated[list[Path], typer.Argument(help="Archives or folders with 3D poses.", show_default=False)],
+    source: Annotated[
+        list[Path], typer.Argument(metavar="SOURCE", help="Archives or folders with 3D poses.", show_default=False)
+    ],
     target: Annotated[
         list[Path],
-        typer.Option("--target", "-t", help="Archive or folder with 2D poses; repeat for several.", show_default=False),
+        typer.Option(
+            "--target",
+            "-t",
+            metavar="TARGET...",
+            help="Archives or folders with 2D poses.",
+            show_default=False,
+        ),
     ],
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder to write; must not exist.", show_default=False)],
+    out: Annotated[
+        Path, typer.Option("--out", "-o", metavar="DIR", help="Folder to write; must not exist.", show_default=False)
+    ],
     layout: Annotated[
-        str | None, typer.Option(help="Layout of the source; else recognised by content.", rich_help_panel=IN)
+        str | None,
+        typer.Option(metavar="NAME", help="Layout of the source; else recognised by content.", rich_help_panel=IN),
     ] = None,
-    target_layout: Annotated[str | None, typer.Option(help="Layout of the target.", rich_help_panel=IN)] = None,
+    target_layout: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Layout of the target.", rich_help_panel=IN)
+    ] = None,
     subjects: Annotated[
-        list[str] | None, typer.Option(help="Only these, e.g. S1,S5,S6,S7,S8.", rich_help_panel=IN)
+        list[str] | None, typer.Option(metavar="NAMES", help="Only these, e.g. S1,S5,S6,S7,S8.", rich_help_panel=IN)
     ] = None,
     actions: Annotated[
-        list[str] | None, typer.Option(help="Only these; 'Walking' includes 'Walking 1'.", rich_help_panel=IN)
+        list[str] | None,
+        typer.Option(metavar="NAMES", help="Only these; 'Walking' includes 'Walking 1'.", rich_help_panel=IN),
     ] = None,
-    cameras: Annotated[list[str] | None, typer.Option(help="Only these.", rich_help_panel=IN)] = None,
-    stride: Annotated[int, typer.Option(min=1, help="Every N-th frame.", rich_help_panel=IN)] = 1,
-    target_subjects: Annotated[list[str] | None, typer.Option(help="Only these, e.g. TS1.", rich_help_panel=IN)] = None,
-    target_cameras: Annotated[list[str] | None, typer.Option(help="Only these.", rich_help_panel=IN)] = None,
-    target_stride: Annotated[int, typer.Option(min=1, help="Every N-th frame.", rich_help_panel=IN)] = 1,
+    cameras: Annotated[list[str] | None, typer.Option(metavar="NAMES", help="Only these.", rich_help_panel=IN)] = None,
+    stride: Annotated[int, typer.Option(metavar="N", min=1, help="Every N-th frame.", rich_help_panel=IN)] = 1,
+    target_subjects: Annotated[
+        list[str] | None, typer.Option(metavar="NAMES", help="Only these, e.g. TS1.", rich_help_panel=IN)
+    ] = None,
+    target_cameras: Annotated[
+        list[str] | None, typer.Option(metavar="NAMES", help="Only these.", rich_help_panel=IN)
+    ] = None,
+    target_stride: Annotated[int, typer.Option(metavar="N", min=1, help="Every N-th frame.", rich_help_panel=IN)] = 1,
     intrinsics: Annotated[
         str | None,
         typer.Option(
+            metavar="NUMBERS",
             help="Target camera in pixels, FX,FY,CX,CY,WIDTH,HEIGHT, where archive and tables do not know it.",
             rich_help_panel=IN,
         ),
@@ -59,8 +78,10 @@ def align(
     pairing: Annotated[
         Literal["random"], typer.Option(help="A random target pose for each source pose.", rich_help_panel=HOW)
     ] = "random",
-    copies: Annotated[int, typer.Option(min=1, help="Alignments of each source pose.", rich_help_panel=HOW)] = 1,
-    seed: Annotated[int, typer.Option(min=0, help="Of the random draw.", rich_help_panel=HOW)] = 0,
+    copies: Annotated[
+        int, typer.Option(metavar="N", min=1, help="Alignments of each source pose.", rich_help_panel=HOW)
+    ] = 1,
+    seed: Annotated[int, typer.Option(metavar="N", min=0, help="Of the random draw.", rich_help_panel=HOW)] = 0,
     invalid: Annotated[
         Literal["drop", "error"],
         typer.Option(help="Poses with NaN, no extent, or a joint behind the camera.", rich_help_panel=HOW),
@@ -74,7 +95,9 @@ def align(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace a folder that poseda wrote.", rich_help_panel=OUT)
     ] = False,
-    jobs: Annotated[int | None, typer.Option(min=1, help="Threads; default: all cores.", rich_help_panel=RUN)] = None,
+    jobs: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="Threads; default: all cores.", rich_help_panel=RUN)
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", "-n", help="Read and check, write nothing.", rich_help_panel=RUN)
     ] = False,
@@ -82,11 +105,13 @@ def align(
         bool, typer.Option("--json", help="The summary as JSON on stdout.", rich_help_panel=RUN)
     ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Errors only.", rich_help_panel=RUN)] = False,
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Say more.", rich_help_panel=RUN)] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Name every input file, action and camera.", rich_help_panel=RUN)
+    ] = False,
 ) -> None:
     """Move each source pose to the place and size of a random target pose (GPA).
 
-    Example: poseda align data_3d_h36m.npz --target mpi_inf_3dhp_test_set -o aligned
+    Example: poseda align data_3d_h36m.npz -t mpi_inf_3dhp_test_set -o aligned
     """
     from poseda_cli.alignment import AlignOptions
     from poseda_cli.layouts import read
@@ -153,6 +178,10 @@ def _say_side(console: Console, side: str, dataset: PoseDataset) -> None:
     )
     for note in dataset.origin.notes:
         console.say(f"  {note}")
+    if console.verbose:
+        console.say(f"  actions {listed(dataset.actions, most=99)}; cameras {listed(dataset.camera_names, most=99)}")
+        for file in dataset.origin.files:
+            console.say(f"  {file.name}: {file.size:,} bytes, sha256 {file.sha256}")
 
 
 def _say_plan(console: Console, plan: Alignment, out: Path, as_json: bool) -> None:

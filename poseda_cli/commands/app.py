@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -10,6 +11,7 @@ from poseda_cli._version import VERSION
 from poseda_cli.commands.align import align
 from poseda_cli.commands.console import run
 from poseda_cli.commands.knowledge import cameras, layouts, skeletons
+from poseda_cli.commands.many import ManyTargets
 from poseda_cli.commands.sample import sample
 
 app = typer.Typer(
@@ -39,7 +41,7 @@ def _main(
     pass
 
 
-app.command()(align)
+app.command(cls=ManyTargets)(align)
 app.command()(sample)
 app.command()(layouts)
 app.command()(cameras)
@@ -48,4 +50,4 @@ app.command()(skeletons)
 
 def main() -> None:
     """Run `poseda`."""
-    run(app)
+    run(partial(app, prog_name=app.info.name))

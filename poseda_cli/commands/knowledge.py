@@ -19,7 +19,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="As JSON.")]
 
 
 def layouts(
-    name: Annotated[str | None, typer.Argument(help="One layout, in full.", show_default=False)] = None,
+    name: Annotated[str | None, typer.Argument(metavar="NAME", help="One layout, in full.", show_default=False)] = None,
     as_json: AsJson = False,
 ) -> None:
     """List the archive layouts that poseda knows, or describe one.
@@ -46,7 +46,10 @@ def layouts(
 
 def cameras(
     name: Annotated[
-        str | None, typer.Argument(help="A subject (S9), camera (54138969) or test sequence (TS5).", show_default=False)
+        str | None,
+        typer.Argument(
+            metavar="NAME", help="A subject (S9), camera (54138969) or test sequence (TS5).", show_default=False
+        ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -68,7 +71,7 @@ def cameras(
 
 
 def skeletons(
-    name: Annotated[str | None, typer.Argument(help="One joint set.", show_default=False)] = None,
+    name: Annotated[str | None, typer.Argument(metavar="NAME", help="One joint set.", show_default=False)] = None,
     as_json: AsJson = False,
 ) -> None:
     """List the joint sets that poseda knows, or the joints of one.

@@ -11,9 +11,11 @@ from poseda_cli.commands.console import Console
 
 
 def sample(
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder to write; must not exist.", show_default=False)],
-    poses: Annotated[int, typer.Option(min=1, help="Source poses, after camera expansion.")] = 3360,
-    target_poses: Annotated[int, typer.Option(min=1, help="Valid target poses.")] = 240,
+    out: Annotated[
+        Path, typer.Option("--out", "-o", metavar="DIR", help="Folder to write; must not exist.", show_default=False)
+    ],
+    poses: Annotated[int, typer.Option(metavar="N", min=1, help="Source poses, after camera expansion.")] = 3360,
+    target_poses: Annotated[int, typer.Option(metavar="N", min=1, help="Valid target poses.")] = 240,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Errors only.")] = False,
 ) -> None:
     """Write synthetic archives: people walking, reaching, sitting and turning before the real cameras.

@@ -14,6 +14,7 @@ version, options, seed, inputs).
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any, cast, get_args
 
@@ -39,6 +40,10 @@ ORIGIN = Origin("poseda")
 FILE = "augmented.h5"
 SCHEMA = 1
 NEEDED = ("poses_3d", "poses_2d", "camera", "cameras", "sequences")
+FIELDS = {
+    "cameras": ("name", "width", "height", "fx", "fy", "cx", "cy", "k", "p"),
+    "sequences": ("subject", "action", "camera", "copy", "start", "length"),
+}
 INTRINSICS = ("fx", "fy", "cx", "cy", "width", "height")
 
 
@@ -58,7 +63,7 @@ def read(archives: list[Archive], progress: Progress) -> PoseDataset:
     ArchiveError : another schema, an unknown skeleton, columns of unlike length
     """
     datasets = []
-    with progress("reading", sum(archive.members["camera"][0][0] for archive in archives)) as advance:
+    with progress("reading", sum(math.prod(archive.members["camera"][0]) for archive in archives)) as advance:
         for archive in archives:
             datasets.append(_read_one(archive))
             advance(len(datasets[-1]))
@@ -71,14 +76,16 @@ def _read_one(archive: Archive) -> PoseDataset:
         raise ArchiveError(archive.name, f"schema {schema}; this poseda reads schema {SCHEMA}. Update poseda.")
     skeleton = _skeleton(archive)
     screen = _screen(archive)
+    _check_columns(archive)
     camera = archive.array("camera")
     expected = {"poses_3d": (len(camera), len(skeleton), 3), "poses_2d": (len(camera), len(skeleton), 2)}
     for name, shape in expected.items():
         if archive.members[name][0] != shape:
             raise ArchiveError(archive.name, f"shape {archive.members[name][0]}, expected {shape}", name)
     cameras = tuple(_camera(row) for row in archive.array("cameras"))
-    if len(camera) and int(camera.max()) >= len(cameras):
-        raise ArchiveError(archive.name, f"points to camera {camera.max()} of {len(cameras)}", "camera")
+    if len(camera) and not 0 <= int(camera.min()) <= int(camera.max()) < len(cameras):
+        found = f"points to cameras {camera.min()} to {camera.max()} of {len(cameras)}"
+        raise ArchiveError(archive.name, found, "camera")
     sizes = intrinsics_table(cameras)[:, 4:]
     return PoseDataset(
         skeleton=skeleton,
@@ -89,6 +96,16 @@ def _read_one(archive: Archive) -> PoseDataset:
         poses_2d=denormalise_points(archive.array("poses_2d").astype(np.float32, copy=False), sizes[camera], screen),
         origin=ORIGIN,
     )
+
+
+def _check_columns(archive: Archive) -> None:
+    for name, fields in FIELDS.items():
+        shape, dtype = archive.members[name]
+        if len(shape) != 1 or not set(fields) <= set(dtype.names or ()):
+            raise ArchiveError(archive.name, f"{dtype} {shape}, expected rows of {listed(fields)}", name)
+    shape, dtype = archive.members["camera"]
+    if len(shape) != 1 or dtype.kind not in "iu":
+        raise ArchiveError(archive.name, f"{dtype} {shape}, expected (N,) whole numbers", "camera")
 
 
 def _skeleton(archive: Archive) -> Skeleton:

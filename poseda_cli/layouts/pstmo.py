@@ -35,7 +35,7 @@ METRES_PER_UNIT = 0.001
 
 
 class _View(NamedTuple):
-    """One camera's share of a sequence, still in the tree."""
+    """One camera's share of a sequence, as stored."""
 
     subject: str
     action: str
@@ -52,7 +52,7 @@ def refusal(archive: Archive) -> str | None:
     if not isinstance(tree, dict) or not tree:
         return f"{MEMBER} must be a dictionary of sequences"
     try:
-        views = list(_views(archive))
+        views = list(_views(tree))
     except (AttributeError, IndexError, TypeError, ValueError):
         views = []
     if not views or any("data_2d" not in view.fields or "data_3d" not in view.fields for view in views):
@@ -68,7 +68,7 @@ def read(archives: list[Archive], progress: Progress) -> PoseDataset:
     ArchiveError : shapes, units or joint order are not those of the layout
     InputError : a sequence in two archives, or no valid frame
     """
-    views = [(archive, view) for archive in archives for view in _views(archive)]
+    views = [(archive, view) for archive in archives for view in _views(archive.take_tree(MEMBER))]
     twice = [key for key, n in Counter((v.subject, v.action, v.camera) for _, v in views).items() if n > 1]
     if twice:
         raise InputError(f"{listed(a.name for a in archives)}: {' '.join(twice[0])} is in more than one of them.")
@@ -82,7 +82,7 @@ def read(archives: list[Archive], progress: Progress) -> PoseDataset:
     kinds: Counter[str] = Counter()
     with progress("reading", sum(counts)) as advance:
         for (archive, view), rows, count in zip(views, chosen, counts, strict=True):
-            # Taken out of the tree: float64 arrays of 1.05 million poses need not outlive their copy.
+            # Popped: float64 arrays of 1.05 million poses need not outlive their copy.
             three, two = view.fields.pop("data_3d")[rows], view.fields.pop("data_2d")[rows]
             check_poses(three, MPI_INF_3DHP17, "mm", archive.name, view.member)
             three = three * METRES_PER_UNIT
@@ -97,14 +97,15 @@ def read(archives: list[Archive], progress: Progress) -> PoseDataset:
     return columns.dataset(MPI_INF_3DHP17, ORIGIN, notes=(note,), poses_3d=poses_3d, poses_2d=poses_2d)
 
 
-def _views(archive: Archive) -> Iterator[_View]:
-    for key, value in archive.tree(MEMBER).items():
+def _views(tree: Any) -> Iterator[_View]:
+    # Fields are copied, not their arrays: two sequences may share a dictionary.
+    for key, value in tree.items():
         if isinstance(value, dict):
-            yield _View(key, TEST_ACTION, key, f"{MEMBER}[{key!r}]", value)
+            yield _View(key, TEST_ACTION, key, f"{MEMBER}[{key!r}]", dict(value))
             continue
         subject, action = key.split(" ")
         for camera, fields in value[0].items():
-            yield _View(subject, action, str(camera), f"{MEMBER}[{key!r}][0][{camera!r}]", fields)
+            yield _View(subject, action, str(camera), f"{MEMBER}[{key!r}][0][{camera!r}]", dict(fields))
 
 
 def _chosen(archive: Archive, view: _View) -> NDArray[np.bool_]:

@@ -67,6 +67,7 @@ def check_poses(poses: Floats, skeleton: Skeleton, units: str, file: str, member
 def _check_order(some: Floats, skeleton: Skeleton, file: str, member: str) -> None:
     error = midhip_error(some, skeleton)
     if error <= MIDHIP_TOLERANCE:
+        _check_sides(some, skeleton, file, member)
         return
     others = [s for s in SKELETONS.values() if len(s) == len(skeleton) and s != skeleton]
     fits = [s.name for s in others if midhip_error(some, s) <= MIDHIP_TOLERANCE]
@@ -81,6 +82,20 @@ def _check_order(some: Floats, skeleton: Skeleton, file: str, member: str) -> No
         f"{error:.0%} of the hips' distance off their middle, expected 0. {hint}",
         member,
     )
+
+
+def _check_sides(some: Floats, skeleton: Skeleton, file: str, member: str) -> None:
+    """Hips and shoulders of one side belong to that side; orders that swap only the legs do not."""
+    position = skeleton.position
+    hips = some[:, position["RHip"]] - some[:, position["LHip"]]
+    shoulders = some[:, position["RShoulder"]] - some[:, position["LShoulder"]]
+    if np.median((hips * shoulders).sum(-1)) <= 0:
+        raise ArchiveError(
+            file,
+            f"hips and shoulders point opposite ways: left and right of the legs or of the arms are not those of "
+            f"{skeleton.name}. Is it an order that has the left leg first?",
+            member,
+        )
 
 
 def midhip_error(poses: Floats, skeleton: Skeleton) -> float:

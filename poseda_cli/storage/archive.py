@@ -24,7 +24,7 @@ FOREIGN = {
     b"\x80": "a bare pickle",
     b"\x1f\x8b": "gzip-compressed; unpack it first",
     b"Rar!": "a RAR archive; unpack it first",
-    b"<!DOCTYPE": "a web page, probably a cloud drive's notice in place of the file",
+    b"<!doctype": "a web page, probably a cloud drive's notice in place of the file",
     b"<html": "a web page, probably a cloud drive's notice in place of the file",
     b"version https://git-lfs": "a Git LFS pointer in place of the file; run git lfs pull",
 }
@@ -55,6 +55,9 @@ class Archive(Protocol):
     def tree(self, name: str) -> Any:
         """The value of an object array; decoded once, then the same object again."""
 
+    def take_tree(self, name: str) -> Any:
+        """As `tree`, and forget it."""
+
 
 def open_archive(path: Path, name: str | None = None) -> Archive:
     """The archive in a file, recognised by its first bytes.
@@ -75,7 +78,8 @@ def open_archive(path: Path, name: str | None = None) -> Archive:
         return Hdf5Archive(path, name, LARGEST)
     if head.startswith(b"MATLAB 7.3"):
         raise DamagedArchiveError(name, "a MATLAB v7.3 file cut off before its data; fetch it again.")
-    known = next((text for magic, text in FOREIGN.items() if head.startswith(magic)), None)
+    heads = (head, head.lstrip().lower())
+    known = next((text for magic, text in FOREIGN.items() if any(h.startswith(magic) for h in heads)), None)
     found = known or "neither a zip (npz) nor HDF5 (h5, MATLAB v7.3)"
     raise ArchiveError(name, f"not an archive that poseda reads: {found}. See `poseda layouts`.")
 

@@ -33,16 +33,25 @@ def new_folder(target: Path, overwrite: bool, marks: Iterable[str], inputs: Iter
     OutputError : `target` exists and may not be replaced, or the disk refuses
     """
     check_free(target, overwrite, marks, inputs)
-    with _as_output_error(target):
-        target.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=f".{target.name[:100]}.", suffix=".poseda-tmp", dir=target.parent))
+    made = [parent for parent in target.absolute().parents if not parent.exists()]
     try:
         with _as_output_error(target):
-            yield temporary
-            _finish(temporary)
-            _put_in_place(temporary, target)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            # Cut by bytes, which file systems count; the name is only there to be recognised.
+            label = os.fsdecode(os.fsencode(target.name)[:100])
+            temporary = Path(tempfile.mkdtemp(prefix=f".{label}.", suffix=".poseda-tmp", dir=target.parent))
+        try:
+            with _as_output_error(target):
+                yield temporary
+                _finish(temporary)
+                _put_in_place(temporary, target)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+    except BaseException:
+        for parent in made:
+            with contextlib.suppress(OSError):
+                parent.rmdir()
+        raise
 
 
 def check_free(target: Path, overwrite: bool, marks: Iterable[str], inputs: Iterable[Path] = ()) -> None:
@@ -93,7 +102,5 @@ def _as_output_error(target: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        reason = error.strerror or str(error)
-        with contextlib.suppress(AttributeError):
-            reason = reason.lower()
+        reason = (error.strerror or str(error)).lower()
         raise OutputError(f"{target}: not written, {reason}. Nothing was left behind.") from error

@@ -82,6 +82,10 @@ class Hdf5Archive:
         """HDF5 has no object arrays."""
         raise ArchiveError(self.name, "HDF5 holds no pickled objects", name)
 
+    def take_tree(self, name: str) -> Any:
+        """As `tree`."""
+        return self.tree(name)
+
     def _inside(self, file: h5py.File, name: str) -> h5py.Dataset:
         import h5py
 
@@ -90,6 +94,8 @@ class Hdf5Archive:
         dataset = file[name]
         if dataset.external or dataset.is_virtual:
             raise UnsafeArchiveError(self.name, "its values lie in another file; they were not loaded.", name)
+        if dataset.shape is None:
+            raise ArchiveError(self.name, "an empty data set, without a shape", name)
         size = math.prod(dataset.shape) * dataset.dtype.itemsize
         if size > self._largest:
             raise UnsafeArchiveError(self.name, f"claims {size:,} bytes; the limit is {self._largest:,}.", name)

@@ -20,11 +20,14 @@ import numpy as np
 from numpy.lib import format as npy
 
 from poseda_cli.errors import ArchiveError, DamagedArchiveError, UnsafeArchiveError, listed
-from poseda_cli.storage.pickles import MalformedPickleError, UnsafePickleError, read_pickle
+from poseda_cli.storage.pickles import MOST_DIMENSIONS, MalformedPickleError, UnsafePickleError, read_pickle
 
 MOST_MEMBERS = 10_000
 LONGEST_HEADER = 10_000
 NUMERIC = "biufSU"
+# What zipfile and zlib raise on bytes that are no sound zip.
+UNREADABLE = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError, OverflowError, OSError)
+END_RECORD = b"PK\x05\x06"
 
 
 class NpzArchive:
@@ -47,11 +50,13 @@ class NpzArchive:
         self.path = path
         self.name = name
         self.attributes: dict[str, Any] = {}
+        self._largest = largest
         self._trees: dict[str, Any] = {}
         try:
             with zipfile.ZipFile(path) as archive:
                 entries = archive.infolist()
-        except (zipfile.BadZipFile, EOFError, ValueError, OverflowError, OSError) as error:
+            _check_count(path, len(entries))
+        except UNREADABLE as error:
             raise DamagedArchiveError(
                 name, f"no readable zip ({error}); the download may be incomplete. Fetch it again."
             ) from error
@@ -85,8 +90,8 @@ class NpzArchive:
             values = np.empty(math.prod(shape), dtype)
             _read_into(stream, values.view(np.uint8).data if declared else None)
             self._expect_end(stream, name)
-        native = values.astype(dtype.newbyteorder("="), copy=False)
-        return native.reshape(shape, order="F" if fortran else "C")
+            native = values.astype(dtype.newbyteorder("="), copy=False)
+            return native.reshape(shape, order="F" if fortran else "C")
 
     def tree(self, name: str) -> Any:
         """The value of an object array, as `storage.pickles.read_pickle` gives it; decoded once."""
@@ -95,9 +100,15 @@ class NpzArchive:
                 _, _, dtype = self._header(stream, name)
                 if dtype.kind != "O":
                     raise ArchiveError(self.name, f"an array of {dtype}, expected an object array", name)
-                self._trees[name] = read_pickle(stream)
+                self._trees[name] = read_pickle(stream, self._largest)
                 self._expect_end(stream, name)
         return self._trees[name]
+
+    def take_tree(self, name: str) -> Any:
+        """As `tree`, and forget it: its memory is free as soon as the caller lets go of it."""
+        tree = self.tree(name)
+        del self._trees[name]
+        return tree
 
     @contextmanager
     def _open(self, name: str) -> Iterator[IO[bytes]]:
@@ -110,7 +121,7 @@ class NpzArchive:
             raise (self._damage(name) or UnsafeArchiveError(self.name, message, name)) from error
         except MalformedPickleError as error:
             raise (self._damage(name) or DamagedArchiveError(self.name, f"{error}.", name)) from error
-        except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
+        except UNREADABLE as error:
             raise self._damage(name) or DamagedArchiveError(self.name, f"{error}.", name) from error
         except ArchiveError as error:
             if damage := self._damage(name):
@@ -137,6 +148,10 @@ class NpzArchive:
             raise DamagedArchiveError(self.name, f"no valid npy header ({error}).", name) from error
         if dtype.kind not in NUMERIC + "O" or dtype.names or dtype.subdtype or min(shape, default=0) < 0:
             raise UnsafeArchiveError(self.name, f"dtype {dtype}, expected numbers, text or objects.", name)
+        # Empty arrays, too, must have sizes that exist: NumPy computes with them before it looks for a 0.
+        extent = math.prod(size or 1 for size in shape) * dtype.itemsize
+        if not dtype.itemsize or extent > self._largest or len(shape) > MOST_DIMENSIONS:
+            raise UnsafeArchiveError(self.name, "its header claims an absurd size; it was not loaded.", name)
         return shape, fortran, dtype
 
     def _expect_end(self, stream: IO[bytes], name: str) -> None:
@@ -158,6 +173,17 @@ def _check_entries(entries: list[zipfile.ZipInfo], name: str, largest: int) -> N
     total = sum(entry.file_size for entry in entries)
     if total > largest:
         raise UnsafeArchiveError(name, f"{total:,} bytes when unpacked; the limit is {largest:,}.")
+
+
+def _check_count(path: Path, found: int) -> None:
+    """Compare the directory with the count in the zip's end record: one flipped bit can hide an entry."""
+    with path.open("rb") as stream:
+        stream.seek(max(0, path.stat().st_size - (1 << 16) - 22))
+        tail = stream.read()
+    at = tail.rfind(END_RECORD)
+    declared = int.from_bytes(tail[at + 10 : at + 12], "little")
+    if declared not in (found & 0xFFFF, 0xFFFF):
+        raise zipfile.BadZipFile(f"{found} members in the directory, {declared} in the end record")
 
 
 def _read_into(stream: IO[bytes], target: memoryview | None) -> None:

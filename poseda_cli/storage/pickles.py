@@ -20,7 +20,8 @@ import numpy as np
 
 DEEPEST = 16
 MOST_DIMENSIONS = 8
-DTYPES = re.compile(r"b1|[iu][1248]|f(2|4|8|16)|[SU][1-9]\d{0,8}|O[48]?")
+LONGEST_AXIS = 1 << 40
+DTYPES = re.compile(r"b1|[iu][1248]|f(2|4|8|16)|[SU][1-9]\d{0,5}|O[48]?")
 
 
 class UnsafePickleError(Exception):
@@ -39,6 +40,13 @@ class _Bytes2(str):
 
 class _Mark:
     __slots__ = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Latin1:
+    """Bytes spelled as text; decoded when it is known what for, and once."""
+
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +70,13 @@ class _ArrayStub:
     state: tuple[tuple[int, ...], _DtypeStub, bool, Any] | None = None
 
 
-def read_pickle(stream: IO[bytes]) -> Any:
+def read_pickle(stream: IO[bytes], largest: int = 4 << 30) -> Any:
     """The value of one pickle, as dict, list, tuple, str, bytes, numbers, None and arrays.
 
     Parameters
     ----------
     stream : positioned at the pickle; read to just behind its end
+    largest : limit of what is decoded into new memory, bytes; a payload may serve many arrays
 
     Returns
     -------
@@ -79,7 +88,18 @@ def read_pickle(stream: IO[bytes]) -> Any:
     UnsafePickleError : a global, an opcode or a state that pose data never needs
     MalformedPickleError : not a pickle, or not all of one
     """
-    return _Resolver().resolve(_Machine(stream).run())
+    return _Resolver(_Budget(largest)).resolve(_Machine(stream).run())
+
+
+@dataclass(slots=True)
+class _Budget:
+    left: int
+
+    def spend(self, size: int) -> None:
+        """Count new memory."""
+        self.left -= size
+        if self.left < 0:
+            raise UnsafePickleError("decodes into more memory than allowed")
 
 
 class _Machine:
@@ -220,12 +240,17 @@ def _key(key: Any) -> Any:
     raise UnsafePickleError(f"has a key of type {type(key).__name__}")
 
 
-def _raw(value: Any) -> bytes:
-    if type(value) is _Bytes2:
-        return value.encode("latin-1")
-    if type(value) in (bytes, bytearray):
-        return bytes(value) if type(value) is bytearray else value
-    raise UnsafePickleError(f"an array payload of type {type(value).__name__}")
+def _raw(payload: Any) -> bytes:
+    """The bytes of an array's payload, in whichever way the pickle spells them."""
+    if type(payload) is _Latin1:
+        return payload.text.encode("latin-1")
+    if type(payload) is _Bytes2:
+        return payload.encode("latin-1")
+    if type(payload) is bytearray:
+        return bytes(payload)
+    if type(payload) is bytes:
+        return payload
+    raise UnsafePickleError(f"an array payload of type {type(payload).__name__}")
 
 
 def _reconstruct(arguments: tuple[Any, ...]) -> _ArrayStub:
@@ -260,8 +285,10 @@ def _array_state(state: Any) -> tuple[tuple[int, ...], _DtypeStub, bool, Any]:
 def _shape(shape: Any) -> tuple[int, ...]:
     if type(shape) is not tuple or len(shape) > MOST_DIMENSIONS:
         raise UnsafePickleError("an array of unknown shape")
-    if any(type(size) is not int or size < 0 for size in shape):
-        raise UnsafePickleError("an array of negative or unknown size")
+    if any(type(size) is not int or not 0 <= size <= LONGEST_AXIS for size in shape):
+        raise UnsafePickleError("an array of negative, absurd or unknown size")
+    if math.prod(size or 1 for size in shape) > LONGEST_AXIS:
+        raise UnsafePickleError("an array of absurd size")
     return shape
 
 
@@ -281,7 +308,10 @@ def _frombuffer(arguments: tuple[Any, ...]) -> _ArrayStub:
 def _scalar(arguments: tuple[Any, ...]) -> Any:
     if len(arguments) != 2:
         raise UnsafePickleError("a number of unknown form")
-    return _plain_array(((), _checked_dtype(arguments[0]), False, arguments[1])).item()
+    values = _values(arguments[1], _checked_dtype(arguments[0]).resolve())
+    if len(values) != 1:
+        raise UnsafePickleError(f"a number of {len(values)} parts")
+    return values.item()
 
 
 def _ordered_dict(arguments: tuple[Any, ...]) -> dict[Any, Any]:
@@ -293,10 +323,10 @@ def _ordered_dict(arguments: tuple[Any, ...]) -> dict[Any, Any]:
     return {_key(key): value for key, value in pairs}
 
 
-def _encode(arguments: tuple[Any, ...]) -> bytes:
+def _encode(arguments: tuple[Any, ...]) -> _Latin1:
     if len(arguments) != 2 or type(arguments[0]) is not str or arguments[1] not in ("latin1", "latin-1"):
         raise UnsafePickleError("encodes text with a codec other than latin1")
-    return arguments[0].encode("latin-1")
+    return _Latin1(arguments[0])
 
 
 def _no_bytes(arguments: tuple[Any, ...]) -> bytes:
@@ -305,20 +335,21 @@ def _no_bytes(arguments: tuple[Any, ...]) -> bytes:
     return b""
 
 
-def _plain_array(state: tuple[tuple[int, ...], _DtypeStub, bool, Any]) -> np.ndarray[Any, Any]:
-    shape, stub, fortran, payload = state
-    dtype, raw = stub.resolve(), _raw(payload)
-    if dtype.hasobject or math.prod(shape) * dtype.itemsize != len(raw):
-        raise UnsafePickleError(f"an array of shape {shape} and dtype {stub.spec!r} in {len(raw)} bytes")
-    array = np.frombuffer(raw, dtype).reshape(shape, order="F" if fortran else "C")
-    return array.astype(dtype.newbyteorder("="), copy=False)
+def _values(payload: Any, dtype: np.dtype[Any]) -> np.ndarray[Any, Any]:
+    """The numbers in a payload, native in byte order; without a copy where that can be."""
+    raw = _raw(payload)
+    if dtype.hasobject or len(raw) % dtype.itemsize:
+        raise UnsafePickleError(f"an array of dtype {dtype.str!r} in {len(raw)} bytes")
+    return np.frombuffer(raw, dtype).astype(dtype.newbyteorder("="), copy=False)
 
 
 class _Resolver:
     """Turns stubs into arrays, each once, so that shared values stay shared."""
 
-    def __init__(self) -> None:
+    def __init__(self, budget: _Budget) -> None:
+        self.budget = budget
         self.done: dict[int, Any] = {}
+        self.payloads: dict[tuple[int, str], np.ndarray[Any, Any]] = {}
         self.open: set[int] = set()
         self.alive: list[Any] = []  # identities must not be reused while we go
 
@@ -326,6 +357,8 @@ class _Resolver:
         kind = type(value)
         if kind is _Bytes2:
             return _key(value)
+        if kind is _Latin1:
+            return _raw(value)
         if kind not in (dict, list, tuple, _ArrayStub):
             if kind in (_Global, _DtypeStub, _Mark):
                 raise UnsafePickleError("holds a type where a value should be")
@@ -348,13 +381,27 @@ class _Resolver:
             return type(value)(self.resolve(item, depth) for item in value)
         if value.state is None:
             raise UnsafePickleError("an array that was never filled")
-        shape, stub, _, payload = value.state
-        value.state = None  # lets go of the bytes once the arrays do
+        state, value.state = value.state, None  # lets go of the bytes once the arrays do
+        shape, stub, fortran, payload = state
         if stub.spec != "O":
-            return _plain_array((shape, stub, _, payload))
+            return self._array(shape, stub.resolve(), fortran, payload)
         if type(payload) is not list or math.prod(shape) != len(payload):
             raise UnsafePickleError("an object array whose payload is no list of its size")
         return _nested([self.resolve(item, depth) for item in payload], shape)
+
+    def _array(self, shape: tuple[int, ...], dtype: np.dtype[Any], fortran: bool, payload: Any) -> Any:
+        """An array on its payload, which others may share."""
+        source = payload.text if type(payload) is _Latin1 else payload
+        key = (id(source), dtype.str)
+        if key not in self.payloads:
+            values = _values(payload, dtype)
+            self.budget.spend(values.nbytes if values.base is None or source is not values.base else 0)
+            self.alive.append(source)
+            self.payloads[key] = values
+        values = self.payloads[key]
+        if math.prod(shape) != len(values):
+            raise UnsafePickleError(f"an array of shape {shape} and dtype {dtype.str!r} in {values.nbytes} bytes")
+        return values.reshape(shape, order="F" if fortran else "C")
 
 
 def _nested(items: list[Any], shape: tuple[int, ...]) -> Any:

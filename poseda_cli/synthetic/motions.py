@@ -113,7 +113,7 @@ def _sit(moves: _Moves) -> None:
     moves.bend("Head", x=moves.wander(0.12), z=moves.wander(0.35))
     moves.path = moves.wander(0.01)[:, None] + moves.random.uniform(-0.6, 0.6, 2)
     moves.heading = moves.random.uniform(0, 2 * np.pi) + moves.wander(0.1)
-    moves.seat = 0.46
+    moves.seat = 0.6  # of the hip joints; the ankles are 0.52 below them
 
 
 def _turn(moves: _Moves) -> None:
@@ -125,7 +125,7 @@ def _turn(moves: _Moves) -> None:
         moves.bend(f"{side}Arm", x=0.35 * point + moves.wander(0.1), y=-sign * (0.1 + 1.35 * point))
         moves.bend(f"{side}ForeArm", x=0.25 + 0.7 * (1 - point))
         moves.bend("Spine1", z=0.15 * sign * point)
-    step = np.gradient(moves.heading) * FPS
+    step = np.diff(moves.heading, append=moves.heading[-1:]) * FPS
     for side, sign in SIDES:
         lift = np.clip(np.sin(5 * moves.time * 2 * np.pi * 0.4) * sign, 0, None) * np.clip(np.abs(step), 0, 1)
         moves.bend(f"{side}UpLeg", x=0.35 * lift)

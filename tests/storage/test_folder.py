@@ -1,0 +1,168 @@
+import stat
+from pathlib import Path
+
+import pytest
+
+from poseda_cli.errors import OutputError
+from poseda_cli.storage.folder import new_folder
+
+MARKS = ("augmented.h5", "summary.json")
+
+
+def write(folder, text="new"):
+    for mark in MARKS:
+        (folder / mark).write_text(text)
+
+
+def ours(path, text="old"):
+    path.mkdir()
+    write(path, text)
+    return path
+
+
+def contents(path):
+    return {file.name: file.read_text() for file in path.iterdir()}
+
+
+def test_appears_only_at_the_end(tmp_path):
+    target = tmp_path / "aligned"
+    with new_folder(target, False, MARKS) as folder:
+        write(folder)
+        assert not target.exists()
+        assert folder.parent == tmp_path
+    assert contents(target) == dict.fromkeys(MARKS, "new")
+    assert [path.name for path in tmp_path.iterdir()] == ["aligned"]
+
+
+def test_has_the_permissions_of_any_new_folder(tmp_path):
+    (tmp_path / "ordinary").mkdir()
+    with new_folder(tmp_path / "aligned", False, MARKS) as folder:
+        write(folder)
+    modes = [stat.S_IMODE((tmp_path / name).stat().st_mode) for name in ("ordinary", "aligned")]
+    assert modes[0] == modes[1]
+
+
+def test_missing_parents_are_made(tmp_path):
+    with new_folder(tmp_path / "runs" / "today" / "aligned", False, MARKS) as folder:
+        write(folder)
+    assert (tmp_path / "runs" / "today" / "aligned" / MARKS[0]).is_file()
+
+
+class OwnError(Exception):
+    pass
+
+
+@pytest.mark.parametrize(
+    ("error", "raised"),
+    [(OwnError(), OwnError), (KeyboardInterrupt(), KeyboardInterrupt), (OSError(28, "No space"), OutputError)],
+    ids=["ours", "interrupt", "full disk"],
+)
+@pytest.mark.parametrize("existed", [False, True])
+def test_failure_leaves_everything_as_it_was(error, raised, existed, tmp_path):
+    target = tmp_path / "aligned"
+    if existed:
+        ours(target)
+    with pytest.raises(raised), new_folder(target, True, MARKS) as folder:
+        write(folder)
+        raise error
+    assert [path.name for path in tmp_path.iterdir()] == ["aligned"] * existed
+    if existed:
+        assert contents(target) == dict.fromkeys(MARKS, "old")
+
+
+def refuse(target, overwrite, said, inputs=()):
+    with pytest.raises(OutputError, match=said), new_folder(target, overwrite, MARKS, inputs):
+        pytest.fail("the block was entered")
+
+
+def test_existing_folder_needs_overwrite(tmp_path):
+    target = ours(tmp_path / "aligned")
+    refuse(target, False, "exists already")
+    assert contents(target) == dict.fromkeys(MARKS, "old")
+
+
+def test_overwrite_replaces_what_poseda_wrote(tmp_path):
+    target = ours(tmp_path / "aligned")
+    with new_folder(target, True, MARKS) as folder:
+        write(folder)
+        assert contents(target) == dict.fromkeys(MARKS, "old")
+    assert contents(target) == dict.fromkeys(MARKS, "new")
+    assert [path.name for path in tmp_path.iterdir()] == ["aligned"]
+
+
+def test_old_folder_comes_back_if_the_new_one_cannot_take_its_place(tmp_path, monkeypatch):
+    target = ours(tmp_path / "aligned")
+    rename = Path.rename
+
+    def fail_for_the_new(path, place):
+        if path.name.endswith(".poseda-tmp"):
+            raise OSError(5, "Input/output error")
+        return rename(path, place)
+
+    monkeypatch.setattr(Path, "rename", fail_for_the_new)
+    with pytest.raises(OutputError, match="input/output error"), new_folder(target, True, MARKS) as folder:
+        write(folder)
+    assert contents(target) == dict.fromkeys(MARKS, "old")
+    assert [path.name for path in tmp_path.iterdir()] == ["aligned"]
+
+
+def test_overwrite_spares_folders_without_the_marks(tmp_path):
+    target = ours(tmp_path / "thesis")
+    (target / MARKS[1]).unlink()
+    refuse(target, True, "not written by poseda")
+    assert contents(target) == {MARKS[0]: "old"}
+
+
+def test_overwrite_spares_marks_that_are_no_files(tmp_path):
+    target = ours(tmp_path / "thesis")
+    (target / MARKS[1]).unlink()
+    (target / MARKS[1]).mkdir()
+    refuse(target, True, "not written by poseda")
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_links_and_files_are_spared(overwrite, tmp_path):
+    ours(tmp_path / "real")
+    (tmp_path / "link").symlink_to("real")
+    (tmp_path / "dangling").symlink_to("nowhere")
+    (tmp_path / "file").write_text("mine")
+    for name in ("link", "dangling", "file"):
+        refuse(tmp_path / name, overwrite, "exists")
+    assert contents(tmp_path / "real") == dict.fromkeys(MARKS, "old")
+    assert (tmp_path / "link").is_symlink() and (tmp_path / "dangling").is_symlink()
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+@pytest.mark.parametrize("place", ["data", "data/deep", "data/deep/poses.npz", "way_in"])
+def test_output_never_contains_an_input(place, tmp_path):
+    (tmp_path / "data" / "deep").mkdir(parents=True)
+    (tmp_path / "data" / "deep" / "poses.npz").touch()
+    (tmp_path / "way_in").symlink_to("data")
+    refuse(tmp_path / place, True, "holds the input poses.npz", [tmp_path / "data" / "deep" / "poses.npz"])
+    assert (tmp_path / "data" / "deep" / "poses.npz").exists()
+
+
+def test_output_may_lie_beside_its_input(tmp_path):
+    (tmp_path / "poses.npz").touch()
+    with new_folder(tmp_path / "aligned", False, MARKS, [tmp_path / "poses.npz"]) as folder:
+        write(folder)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["aligned", "poses.npz"]
+
+
+def test_parent_that_is_a_file(tmp_path):
+    (tmp_path / "file").write_text("mine")
+    refuse(tmp_path / "file" / "aligned", False, "not written")
+    assert contents(tmp_path) == {"file": "mine"}
+
+
+def test_name_that_no_disk_takes(tmp_path):
+    with pytest.raises(OutputError, match="too long"), new_folder(tmp_path / ("n" * 300), False, MARKS) as folder:
+        write(folder)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["n" * 255, "好" * 85], ids=["255 letters", "85 letters of 3 bytes"])
+def test_longest_name_that_disks_take(name, tmp_path):
+    with new_folder(tmp_path / name, False, MARKS) as folder:
+        write(folder)
+    assert [path.name for path in tmp_path.iterdir()] == [name]

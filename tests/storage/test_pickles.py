@@ -1,0 +1,443 @@
+import builtins
+import functools
+import importlib
+import io
+import operator
+import os
+import pickle
+import pickletools
+import runpy
+import shutil
+import subprocess
+import timeit
+import tracemalloc
+import types
+from collections import OrderedDict, defaultdict
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from poseda_cli.storage.pickles import MalformedPickleError, UnsafePickleError, read_pickle
+
+from .compare import as_documented, assert_same
+
+PROTOCOLS = range(6)
+OURS = (UnsafePickleError, MalformedPickleError)
+
+
+def read(data):
+    return read_pickle(io.BytesIO(data))
+
+
+def spelled(value):
+    """The opcodes of a plain value, to be put into a pickle by hand; without memo."""
+    return pickletools.optimize(pickle.dumps(value, 3))[2:-1]
+
+
+def dtype(spec, state=(3, "<", None, None, None, -1, -1, 0)):
+    return b"cnumpy\ndtype\n" + spelled(spec) + b"\x89\x88\x87R" + spelled(state) + b"b"
+
+
+def array(shape, dtype, payload):
+    start = b"cnumpy.core.multiarray\n_reconstruct\ncnumpy\nndarray\nK\x00\x85C\x01b\x87R"
+    return start + b"(K\x01" + spelled(shape) + dtype + b"\x89" + payload + b"tb"
+
+
+def whole(body):
+    return b"\x80\x03" + body + b"."
+
+
+def object_array(items, shape):
+    values = np.empty(len(items), object)
+    values[:] = items
+    return values.reshape(shape)
+
+
+FLOATS = np.linspace(-3, 7, 24, dtype=np.float32).reshape(2, 3, 4)
+shared = np.arange(3)
+
+BENIGN = {
+    "float32": FLOATS,
+    "float64": FLOATS.astype(np.float64) / 3,
+    "float16": FLOATS.astype(np.float16),
+    "int8": np.arange(-4, 4, dtype=np.int8),
+    "int64": np.array([[-(2**63), 2**63 - 1]]),
+    "uint16": np.arange(5, dtype=np.uint16),
+    "bool": np.array([True, False, True]),
+    "unicode": np.array(["Walking 1", "Séance", "\U0001f3c3"]),
+    "bytes": np.array([b"S1", b"S11"]),
+    "fortran": np.asfortranarray(FLOATS[0]),
+    "big endian": FLOATS.astype(">f4"),
+    "big endian fortran": np.asfortranarray(np.arange(6).reshape(2, 3).astype(">i8")),
+    "strided": FLOATS[:, ::2],
+    "no rows": np.empty((0, 17, 2), np.float32),
+    "no dimension": np.array(2.5),
+    "scalars": [np.float64(1.5), np.float32(0.25), np.int64(-7), np.bool_(True), np.str_("S1")],
+    "OrderedDict": OrderedDict([("S1", 1), ("S5", OrderedDict())]),
+    "tuples as keys": {("S1", "54138969"): {"w": 1000}, 7: "seven"},
+    "shared arrays": {"one": shared, "other": shared},
+    "nested lists": {"S1": {"Walking 1": [FLOATS, FLOATS[:1], [], [[FLOATS[0]]]]}},
+    "object array 1-D": object_array([FLOATS, None, "S1", [1, 2]], (4,)),
+    "object array 2-D": object_array([1, "a", FLOATS, (), {}, 2.5], (2, 3)),
+    "object array 0-D": object_array([{"S1": FLOATS}], ()),
+    "integers": [0, 255, 65536, -1, 2**40, -(2**200)],
+    "other atoms": [None, True, False, 0.1, float("inf"), float("nan"), "", "€", b"raw"],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+@pytest.mark.parametrize("value", BENIGN.values(), ids=BENIGN)
+def test_reads_what_pickle_reads(value, protocol):
+    data = pickle.dumps(value, protocol)
+    assert_same(read(data), as_documented(pickle.loads(data)))
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_shared_arrays_stay_shared(protocol):
+    found = read(pickle.dumps({"one": shared, "other": shared}, protocol))
+    assert found["one"] is found["other"]
+
+
+def test_reads_one_pickle_and_leaves_what_follows():
+    stream = io.BytesIO(pickle.dumps([1, 2], 4) + b"rest")
+    assert read_pickle(stream) == [1, 2]
+    assert stream.read() == b"rest"
+
+
+@pytest.mark.parametrize(
+    ("raw", "text"),
+    [(b"S1", "S1"), ("Séance".encode(), "Séance"), ("Séance".encode("latin-1"), "Séance")],
+    ids=["ascii", "utf-8", "latin-1"],
+)
+def test_python_2_text_becomes_text(raw, text):
+    string = b"U" + bytes([len(raw)]) + raw
+    assert read(b"\x80\x02}" + string + string + b"s.") == {text: text}
+
+
+def test_python_2_array_of_every_byte():
+    payload = b"T\x00\x01\x00\x00" + bytes(range(256))
+    start = b"cnumpy.core.multiarray\n_reconstruct\ncnumpy\nndarray\nK\x00\x85U\x01b\x87R(K\x01M\x00\x01\x85"
+    kind = b"cnumpy\ndtype\nU\x02u1K\x00K\x01\x87R(K\x03U\x01|NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\x00tb"
+    np.testing.assert_array_equal(read(b"\x80\x02" + start + kind + b"\x89" + payload + b"tb."), np.arange(256))
+
+
+# Each would make the marker if it ran; the test runs it once to be sure that it is armed.
+ARMED = {
+    "os.system": lambda marker: (os.system, (f"touch {marker}",)),
+    "os.mkdir": lambda marker: (os.mkdir, (str(marker),)),
+    "eval": lambda marker: (eval, (f"open({str(marker)!r}, 'w').close()",)),
+    "exec": lambda marker: (exec, (f"open({str(marker)!r}, 'w').close()",)),
+    "subprocess.call": lambda marker: (subprocess.call, (["touch", str(marker)],)),
+    "shutil.copy": lambda marker: (shutil.copy, (__file__, str(marker))),
+    "np.save": lambda marker: (np.save, (str(marker), 1)),
+    "timeit": lambda marker: (timeit.timeit, (f"open({str(marker)!r}, 'w').close()", "pass", timeit.default_timer, 1)),
+    "pickle.loads": lambda marker: (pickle.loads, (pickle.dumps(Gadget(os.mkdir, (str(marker),))),)),
+}
+
+# Each is harmless with these arguments, and a way to everything with others.
+LEVERS = {
+    "getattr": (getattr, ("S1", "join")),
+    "__import__": (__import__, ("this",)),
+    "import_module": (importlib.import_module, ("this",)),
+    "partial": (functools.partial, (os.system, "true")),
+    "open": (open, (os.devnull,)),
+    "np.load": (np.load, (os.devnull,)),
+    "np.fromfile": (np.fromfile, (os.devnull,)),
+    "np.memmap": (np.memmap, (os.devnull,)),
+    "load_library": (np.ctypeslib.load_library, ("libc", "/")),
+    "run_path": (runpy.run_path, (os.devnull,)),
+    "attrgetter": (operator.attrgetter, ("x",)),
+    "type": (type, ("S1",)),
+    "setattr": (setattr, (1, "x", 1)),
+    "SimpleNamespace": (types.SimpleNamespace, ()),
+    "bytearray": (bytearray, (b"x",)),
+    "object": (builtins.object, ()),
+}
+
+
+class Gadget:
+    def __init__(self, function, arguments):
+        self.call = function, arguments
+
+    def __reduce__(self):
+        return self.call
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+@pytest.mark.parametrize("gadget", ARMED.values(), ids=ARMED)
+def test_code_is_refused_and_never_runs(gadget, protocol, tmp_path):
+    marker = tmp_path / "marker.npy"
+    function, arguments = gadget(marker)
+    data = pickle.dumps({"S1": Gadget(function, arguments)}, protocol)
+    pickle.loads(data)
+    assert marker.exists()
+    marker.rmdir() if marker.is_dir() else marker.unlink()
+
+    with pytest.raises(UnsafePickleError, match=rf"refers to \w+.*\.{function.__name__}.* at byte \d+"):
+        read(data)
+    assert not marker.exists()
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+@pytest.mark.parametrize(("function", "arguments"), LEVERS.values(), ids=LEVERS)
+def test_levers_are_refused(function, arguments, protocol):
+    data = pickle.dumps([Gadget(function, arguments)], protocol)
+    with pytest.raises(UnsafePickleError, match=r"(refers to .*|uses the opcode \w+) at byte \d+"):
+        read(data)
+
+
+def test_message_names_the_global_and_its_byte():
+    # PROTO is bytes 0 and 1, EMPTY_LIST byte 2.
+    with pytest.raises(UnsafePickleError, match=r"^refers to posix\.system at byte 3$"):
+        read(b"\x80\x03]cposix\nsystem\nX\x04\x00\x00\x00true\x85Ra.")
+
+
+def test_global_of_computed_names_is_refused():
+    with pytest.raises(UnsafePickleError, match="name of a global"):
+        read(b"\x80\x04]\x8c\x06system\x93.")
+
+
+# Only of names that pose data needs: see NPZ_SAFETY.md, section 5.
+ATTACKS = {
+    "object dtype without its flags, raw bytes": array((1,), dtype("O8"), spelled(b"\x41" * 8)),
+    "object dtype O without its flags, raw bytes": array((1,), dtype("O"), spelled(b"\x41" * 8)),
+    "void dtype with an object field": array(
+        (1,), dtype("V8", (3, "|", None, ("p",), {"p": ("O", 0)}, 8, 1, 0)), spelled(b"\x41" * 8)
+    ),
+    "void dtype with a field far away": array(
+        (1,), dtype("V8", (3, "|", None, ("p",), {"p": ("f8", 2**28)}, 8, 1, 0)), spelled(b"\x41" * 8)
+    ),
+    "fields hidden in the state of a float": array(
+        (1,), dtype("f8", (3, "<", None, ("p",), {"p": ("O", 0)}, 8, 1, 0)), spelled(b"\x41" * 8)
+    ),
+    "subarray hidden in the state of a float": array(
+        (1,), dtype("f8", (3, "<", ("f8", (4,)), None, None, -1, -1, 0)), spelled(b"\x41" * 8)
+    ),
+    "call of ndarray itself": b"cnumpy\nndarray\nM\x00\x04\x85\x85R",
+    "array of another type": b"cnumpy.core.multiarray\n_reconstruct\ncnumpy\ndtype\nK\x00\x85C\x01b\x87R",
+    "call of a string": b"X\x04\x00\x00\x00evil)R",
+    "call without a tuple": b"cnumpy\ndtype\n]R",
+    "state set on a function": b"ccollections\nOrderedDict\n}b",
+    "state set on _frombuffer": b"cnumpy.core.numeric\n_frombuffer\n}X\x0c\x00\x00\x00__defaults__)sb",
+    "state set on an OrderedDict": b"ccollections\nOrderedDict\n)R}X\x05\x00\x00\x00itemsK\x01sb",
+    "codec that imports": b"c_codecs\nencode\nX\x01\x00\x00\x00xX\x05\x00\x00\x00rot13\x86R",
+    "slow codec": b"c_codecs\nencode\nX\x01\x00\x00\x00xX\x04\x00\x00\x00idna\x86R",
+    "bytes of a size": b"c__builtin__\nbytes\nJ\xff\xff\xff\x7f\x85R",
+    "memo index that asks for gigabytes": b"]r\xff\xff\xff\x0f",
+    "memo index in text": b"]p268435455\n",
+    "key of nested tuples": b"}" + b")" + b"\x85" * 24 + b"K\x01s",
+    "key of bytes": b"}C\x01xK\x01s",
+    "key of an array": b"}" + array((1,), dtype("f8"), spelled(bytes(8))) + b"K\x01s",
+    "too few bytes": array((2,), dtype("f8"), spelled(bytes(8))),
+    "too many bytes": array((1,), dtype("f8"), spelled(bytes(9))),
+    "negative size": array((-1,), dtype("f8"), spelled(bytes(8))),
+    "size that wraps": array((2**62, 4), dtype("f8"), spelled(b"")),
+    "size of a petabyte": array((2**50,), dtype("f8"), spelled(bytes(8))),
+    "bool as a size": array((True,), dtype("f8"), spelled(bytes(8))),
+    "too many dimensions": array((1,) * 64, dtype("f8"), spelled(bytes(8))),
+    "objects: fewer than the shape says": array((2,), dtype("O"), b"]"),
+    "objects: payload is a tuple": array((1,), dtype("O"), b"K\x01\x85"),
+    "text as payload": array((1,), dtype("S4"), spelled("four")),
+    "array never filled": b"cnumpy.core.multiarray\n_reconstruct\ncnumpy\nndarray\nK\x00\x85C\x01b\x87R",
+    "a dtype as value": dtype("f8"),
+    "a global as value": b"cnumpy\nndarray\n",
+    "unknown byte order": array((1,), dtype("f8", (3, "!", None, None, None, -1, -1, 0)), spelled(bytes(8))),
+    "scalar without a dtype": b"cnumpy.core.multiarray\nscalar\nN" + spelled(bytes(8)) + b"\x86R",
+    "frombuffer of another order": b"cnumpy.core.numeric\n_frombuffer\n("
+    + spelled(bytes(8)) + dtype("f8") + spelled((1,)) + spelled("K") + b"tR",
+    "text wider than NumPy can count": array((0,), dtype("U999999999"), spelled(b"")),
+    "empty, of a size beyond any index": array((0, 2**62, 4), dtype("f8"), spelled(b"")),
+    "empty, of a size beyond 64 bits": array((0, 2**70), dtype("f8"), spelled(b"")),
+    "size of ten thousand digits": array((10**10_000,), dtype("f8"), spelled(b"")),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("body", ATTACKS.values(), ids=ATTACKS)
+def test_attacks_with_allowed_names_are_refused(body):
+    with pytest.raises(OURS):
+        read(whole(body))
+
+
+OPCODES = {
+    "INST": b"(ios\nsystem\n",
+    "OBJ": b"(cnumpy\ndtype\no",
+    "NEWOBJ": b"cnumpy\ndtype\n)\x81",
+    "NEWOBJ_EX": b"cnumpy\ndtype\n)}\x92",
+    "EXT1": b"\x82\x01",
+    "EXT2": b"\x83\x01\x00",
+    "EXT4": b"\x84\x01\x00\x00\x00",
+    "PERSID": b"Pid\n",
+    "BINPERSID": b"NQ",
+    "DUP": b"N2\x86",
+    "EMPTY_SET": b"\x8f",
+    "ADDITEMS": b"](K\x01\x90",
+    "FROZENSET": b"(K\x01\x91",
+    "NEXT_BUFFER": b"\x97",
+    "READONLY_BUFFER": b"N\x98",
+}
+
+
+@pytest.mark.parametrize(("name", "body"), OPCODES.items(), ids=OPCODES)
+def test_opcodes_that_pose_data_never_needs(name, body):
+    with pytest.raises(UnsafePickleError, match=rf"opcode {name} at byte \d+"):
+        read(whole(body))
+
+
+REFUSED_CONTENT = {
+    "defaultdict": defaultdict(list),
+    "set": {1, 2},
+    "frozenset": frozenset((1, 2)),
+    "complex": 1j,
+    "range": range(3),
+    "slice": slice(3),
+    "matrix": np.array([[1.0]]).view(np.matrix),
+    "masked array": np.ma.masked_array([1.0, 2.0], [True, False]),
+    "structured array": np.zeros(2, [("x", "f8")]),
+    "datetime64": np.array(["2020-01-01"], "datetime64[D]"),
+    "complex array": np.array([1j]),
+    "function": os.path.join,
+}
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+@pytest.mark.parametrize("value", REFUSED_CONTENT.values(), ids=REFUSED_CONTENT)
+def test_content_that_is_no_pose_data(value, protocol):
+    with pytest.raises(UnsafePickleError, match=r"\S"):
+        read(pickle.dumps({"S1": value}, protocol))
+
+
+@pytest.mark.parametrize(
+    ("value", "advice"), [(REFUSED_CONTENT["defaultdict"], "plain dict"), (REFUSED_CONTENT["matrix"], "plain array")]
+)
+def test_common_mistakes_get_advice(value, advice):
+    with pytest.raises(UnsafePickleError, match=advice):
+        read(pickle.dumps(value, 4))
+
+
+def test_cycles_are_refused():
+    own_list, own_dict = [], {}
+    own_list.append(own_list)
+    own_dict["S1"] = [own_dict]
+    for value in (own_list, own_dict):
+        with pytest.raises(UnsafePickleError, match="holds itself"):
+            read(pickle.dumps(value, 4))
+
+
+@pytest.mark.parametrize(("levels", "fine"), [(16, True), (18, False), (5000, False)])
+def test_depth_is_limited(levels, fine):
+    data = whole(b"]" * levels + b"a" * (levels - 1))
+    if fine:
+        assert repr(read(data)) == "[" * levels + "]" * levels
+    else:
+        with pytest.raises(UnsafePickleError, match="levels deep"):
+            read(data)
+
+
+def test_repeated_references_stay_small():
+    value = [np.arange(3)]
+    for _ in range(12):
+        value = [value] * 50
+    found = read(pickle.dumps(value, 4))
+    for _ in range(12):
+        assert len(found) == 50
+        assert found[0] is found[49]
+        found = found[0]
+
+
+BIG_ENDIAN = dtype("f4", (3, ">", None, None, None, -1, -1, 0))
+MEBIBYTE = b"\x00\x00\x10\x00" + bytes(1 << 20)
+ENCODE = b"c_codecs\nencode\n%sX\x06\x00\x00\x00latin1\x86R"
+
+
+@pytest.mark.parametrize(
+    ("first", "again", "kind"),
+    [
+        (b"B" + MEBIBYTE + b"q\x01", b"h\x01", dtype("f4")),
+        (b"B" + MEBIBYTE + b"q\x01", b"h\x01", BIG_ENDIAN),
+        (ENCODE % (b"X" + MEBIBYTE + b"q\x01"), ENCODE % b"h\x01", dtype("f4")),
+        (b"T" + MEBIBYTE + b"q\x01", b"h\x01", dtype("f4")),
+    ],
+    ids=["native", "big endian", "as text", "of Python 2"],
+)
+def test_one_payload_under_many_arrays_stays_small(first, again, kind):
+    arrays = array((1 << 18,), kind, first), *[array((1 << 18,), kind, again)] * 63
+    tracemalloc.start()
+    try:
+        assert len(read(whole(b"](" + b"".join(arrays) + b"e"))) == 64
+    except UnsafePickleError as error:
+        assert "bytes" in str(error)  # refused for its size
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 16 << 20
+
+
+MALFORMED = {
+    "empty": b"",
+    "no pickle": b"\xff\xfe\xfd",
+    "no STOP": b"\x80\x03]",
+    "STOP alone": b".",
+    "two values": b"\x80\x03NN.",
+    "mark as value": b"\x80\x03(.",
+    "append to nothing": b"\x80\x03Na.",
+    "append to a tuple": b"\x80\x03)Na.",
+    "items without mark": b"\x80\x03]e.",
+    "key without value": b"\x80\x03}(Nu.",
+    "memo never set": b"\x80\x03h\x05.",
+    "not UTF-8": b"\x80\x03X\x01\x00\x00\x00\xff.",
+    "text that is not there": b"\x80\x03X\xff\xff\xff\x7fshort",
+    "eight exabytes announced": b"\x80\x04\x8e" + b"\xff" * 7 + b"\x7f",
+    "negative length": b"\x80\x03T\xff\xff\xff\xffx.",
+    "number that is none": b"Iseven\n.",
+    "ten thousand digits": b"I" + b"9" * 10_000 + b"\n.",
+}
+
+
+@pytest.mark.parametrize("data", MALFORMED.values(), ids=MALFORMED)
+def test_malformed(data):
+    with pytest.raises(OURS):
+        read(data)
+
+
+VALID = pickle.dumps(
+    {"S1": {"Walking 1": [FLOATS, np.array(["x"]), object_array([1, None], (2,))]}, ("S1", "5"): 1.5}, 4
+)
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_every_truncation_is_noticed(protocol):
+    data = pickle.dumps({"S1": [FLOATS, {"w": 1000}]}, protocol)
+    for length in range(len(data)):
+        with pytest.raises(MalformedPickleError):
+            read(data[:length])
+
+
+PLAIN = (dict, list, tuple, str, bytes, bytearray, int, float, bool, type(None), np.ndarray)
+
+
+def assert_plain(value, depth=0):
+    assert type(value) in PLAIN and depth < 32
+    if isinstance(value, np.ndarray):
+        assert value.dtype.kind in "biufSU" and not value.dtype.hasobject
+    for item in value.values() if isinstance(value, dict) else value if isinstance(value, (list, tuple)) else ():
+        assert_plain(item, depth + 1)
+
+
+@settings(max_examples=200, deadline=None, derandomize=True)
+@given(
+    cut=st.integers(0, len(VALID)),
+    keep=st.integers(0, len(VALID)),
+    changes=st.lists(st.tuples(st.integers(0, len(VALID) - 1), st.integers(0, 255)), max_size=6),
+    inserted=st.binary(max_size=12),
+)
+def test_mutated_pickles_give_plain_data_or_our_errors(cut, keep, changes, inserted):
+    data = bytearray(VALID)
+    for place, byte in changes:
+        data[place] = byte
+    mutated = bytes(data[:cut]) + inserted + bytes(data[min(cut, keep) :])
+    try:
+        value = read(mutated)
+    except OURS:
+        return
+    assert_plain(value)
