@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping
 from collections.abc import Sequence as Listed
@@ -100,7 +101,7 @@ class ChunkSource(Protocol):
         """All rows, in order."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False, eq=False)
 class PoseDataset:
     """Poses in columns; immutable.
 
@@ -152,8 +153,12 @@ class PoseDataset:
 
     @property
     def title(self) -> str:
-        """The files that it was read from, for messages."""
-        return listed((file.name for file in self.origin.files), most=2) if self.origin.files else "the data set"
+        """The files that it was read from, for messages; many of one folder by the folder."""
+        names = [file.name for file in self.origin.files]
+        if not names:
+            return "the data set"
+        folder = os.path.commonpath(names)
+        return f"{folder} ({len(names)} files)" if folder and len(names) > 1 else listed(names, most=2)
 
     @cached_property
     def intrinsics(self) -> NDArray[np.float64]:

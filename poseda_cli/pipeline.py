@@ -22,7 +22,7 @@ from poseda_cli.validity import Invalid
 OUTPUT_SKELETONS = {skeleton.name: skeleton for skeleton in (H36M17, H36M16)}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False, eq=False)
 class AlignedDataset(PoseDataset):
     """Aligned poses, with their origin row by row and the summary of the run.
 

@@ -1,0 +1,113 @@
+"""What the README says is what happens: every command, every block, every option."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import h5py
+import pytest
+
+from tests.conftest import REPO, SAMPLE
+
+README = (REPO / "README.md").read_text(encoding="utf-8")
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README, flags=re.DOTALL)
+
+
+def commands() -> list[str]:
+    lines = [line.split("#")[0].strip() for block in blocks("sh") for line in block.splitlines()]
+    return [line for line in lines if line]
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """A user's folder: the archives under the names of the README, and a recording by another camera."""
+    shutil.copy(SAMPLE / "data_3d_h36m.npz", tmp_path)
+    shutil.copytree(SAMPLE / "mpi_inf_3dhp_test_set", tmp_path / "mpi_inf_3dhp_test_set")
+    shutil.copytree(SAMPLE / "mpi_inf_3dhp_test_set" / "TS1", tmp_path / "my_recording")
+    with h5py.File(tmp_path / "my_recording" / "annot_data.mat", "r+") as file:
+        file["annot2"][...] *= 0.9
+    return tmp_path
+
+
+def shell(line: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    """Run a line of the README with `poseda` being this checkout."""
+    assert line.startswith("poseda ")
+    line = f"{shlex.quote(sys.executable)} -m poseda_cli {line.removeprefix('poseda ')}"
+    return subprocess.run(["bash", "-c", line], cwd=cwd, capture_output=True, text=True, timeout=120)
+
+
+def test_the_first_two_commands_are_those_of_the_makefile():
+    # tests/test_quick_start.py runs them in an empty clone.
+    assert commands()[:2] == ["make run", "make test"]
+
+
+@pytest.mark.parametrize("line", commands()[2:])
+def test_every_command_runs(home, line):
+    result = shell(line, home)
+    assert result.returncode == 0, result.stderr
+    out = home / line.split(" -o ")[1].split()[0]
+    assert (out / "augmented.h5").is_file()
+    assert (out / "summary.json").is_file()
+    if "> outdoor.json" in line:
+        assert json.loads((home / "outdoor.json").read_text())["target"]["subjects"] == ["TS5", "TS6"]
+
+
+def test_every_python_block_runs(home, monkeypatch):
+    shell(commands()[2], home)
+    monkeypatch.chdir(home)
+    training, api = blocks("python")
+    names: dict = {}
+    exec(training, names)
+    count = len(names["inputs"])
+    assert names["inputs"].shape == (count, 17, 2)
+    assert names["labels"].shape == (count, 17, 3)
+    assert (names["labels"][:, 0] == 0).all()
+    assert abs(names["inputs"]).max() < 2
+    with contextlib.redirect_stdout(io.StringIO()) as printed:
+        exec(api, {})
+    assert "480 poses" in printed.getvalue()
+
+
+def test_what_make_run_prints_is_what_the_readme_shows(home):
+    line = "poseda align data_3d_h36m.npz --target mpi_inf_3dhp_test_set -o aligned_sample"
+    found = shell(line, home).stderr
+    (shown,) = blocks("text")
+    # Numbers may differ in their last digit from one machine to another.
+    assert re.sub(r"\d", "#", unpadded(found)) == re.sub(r"\d", "#", unpadded(shown))
+    assert [float(n) for n in re.findall(r"-?\d+\.\d+", found)] == pytest.approx(
+        [float(n) for n in re.findall(r"-?\d+\.\d+", shown)], abs=0.011
+    )
+
+
+def unpadded(text: str) -> str:
+    return "\n".join(line.strip() for line in text.splitlines() if line.strip())
+
+
+def test_the_options_of_the_readme_are_those_of_the_command(poseda):
+    known = set(re.findall(r"--[a-z][a-z-]+", poseda("align", "--help").stdout))
+    table = README.split("## Options that matter")[1].split("In scripts:")[0]
+    named = {
+        name
+        for cell in re.findall(r"^\| (`-.*?) \|", table, flags=re.MULTILINE)
+        for name in re.findall(r"--[a-z-]+", cell)
+    }
+    assert named <= known
+    # Those that have a short form stand there under that; --pairing has one value so far.
+    short = {"--help", "--out", "--dry-run", "--quiet", "--verbose"}
+    assert known - set(re.findall(r"--[a-z][a-z-]+", README)) <= short | {"--pairing", "--target-layout"}
+
+
+def test_every_layout_is_in_the_readme(poseda):
+    for entry in json.loads(poseda("layouts", "--json").stdout):
+        assert f"`{entry['name']}`" in README
