@@ -9,11 +9,13 @@ from typing import Any, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from poseda_cli.alignment import CHUNK, Alignment, AlignOptions, OutputSkeleton, Pairing
+from poseda_cli.alignment import CHUNK, Alignment
 from poseda_cli.cameras import Intrinsics, Screen
 from poseda_cli.dataset import Chunk, Origin, PoseDataset
 from poseda_cli.errors import InputError, SkeletonError, UsageError, listed
 from poseda_cli.global_position import Depth
+from poseda_cli.options import AlignOptions, OutputSkeleton, Pairing
+from poseda_cli.placement import place
 from poseda_cli.progress import Progress, silent
 from poseda_cli.skeleton import H36M16, H36M17
 from poseda_cli.target import TargetPoses, with_intrinsics
@@ -102,7 +104,7 @@ def align(
         sequences=plan.sequences,
         poses_3d=poses_3d,
         poses_2d=poses_2d,
-        origin=Origin("poseda", notes=plan.notes),
+        origin=Origin("poseda", notes=source.origin.notes + target.origin.notes),
         source_index=source_index,
         target_index=target_index,
         screen=plan.screen,
@@ -130,7 +132,7 @@ def prepare(
         target = with_intrinsics(target, options.intrinsics)
     mapped = source.to_skeleton(OUTPUT_SKELETONS[options.skeleton])
     poses = TargetPoses.of(target, mapped.skeleton, options.screen, options.invalid)
-    return Alignment(mapped, poses, options, jobs, chunk, progress)
+    return Alignment(mapped, poses, place(mapped, poses, options, jobs, progress), options, jobs, chunk)
 
 
 def _check_options(options: AlignOptions) -> None:

@@ -135,6 +135,6 @@ def fit(aligned: Floats, wanted: Floats, out_of_frame: NDArray[np.bool_]) -> dic
     p50, p95, largest = np.quantile(error, [0.5, 0.95, 1.0])
     return {
         "scale_relative_error": {"p50": float(p50), "p95": float(p95), "max": float(largest)},
-        "root_error_max": float(roots.max()),
+        "root_error_max": float(np.max(roots)),
         "out_of_frame": float(out_of_frame.mean()),
     }

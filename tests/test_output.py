@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 import poseda_cli as poseda
-from poseda_cli.alignment import AlignOptions
 from poseda_cli.errors import OutputError
+from poseda_cli.options import AlignOptions
 from poseda_cli.output import write_alignment
 from poseda_cli.pipeline import prepare
 from tests import datasets

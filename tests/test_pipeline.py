@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 import poseda_cli as poseda
-from poseda_cli.alignment import AlignOptions
 from poseda_cli.cameras import Camera, Intrinsics
 from poseda_cli.errors import InputError, SkeletonError, UsageError
+from poseda_cli.options import AlignOptions
 from poseda_cli.pipeline import prepare
 from poseda_cli.skeleton import H36M16, H36M17
 from tests import datasets

@@ -113,8 +113,8 @@ def align(
 
     Example: poseda align data_3d_h36m.npz -t mpi_inf_3dhp_test_set -o aligned
     """
-    from poseda_cli.alignment import AlignOptions
     from poseda_cli.layouts import read
+    from poseda_cli.options import AlignOptions
     from poseda_cli.output import MARKS, write_alignment
     from poseda_cli.pipeline import prepare
     from poseda_cli.storage.folder import check_free
