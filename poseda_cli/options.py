@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from poseda_cli.cameras import Intrinsics, Screen
+from poseda_cli.errors import UsageError, listed
 from poseda_cli.global_position import Depth
 from poseda_cli.validity import Invalid
 
@@ -15,7 +16,12 @@ Pairing = Literal["random"]
 
 @dataclass(frozen=True)
 class AlignOptions:
-    """Everything that has an influence on the result; see `pipeline.align` for what each means."""
+    """Everything that has an influence on the result; see `pipeline.align` for what each means.
+
+    Raises
+    ------
+    UsageError : a value that the option does not have
+    """
 
     skeleton: OutputSkeleton = "h36m17"
     depth: Depth = "weak"
@@ -26,3 +32,19 @@ class AlignOptions:
     seed: int = 0
     invalid: Invalid = "drop"
     intrinsics: Intrinsics | None = None
+
+    def __post_init__(self) -> None:
+        allowed = {
+            "skeleton": get_args(OutputSkeleton),
+            "depth": get_args(Depth),
+            "screen": get_args(Screen),
+            "pairing": get_args(Pairing),
+            "invalid": get_args(Invalid),
+        }
+        for name, values in allowed.items():
+            if getattr(self, name) not in values:
+                raise UsageError(f"{name} is {getattr(self, name)!r}, expected {listed(values)}.")
+        if self.copies < 1:
+            raise UsageError(f"copies is {self.copies}, expected at least 1.")
+        if not 0 <= self.seed < 2**64:
+            raise UsageError(f"seed is {self.seed}, expected 0 to 2^64 - 1.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,16 +12,14 @@ from numpy.typing import NDArray
 from poseda_cli.alignment import CHUNK, Alignment
 from poseda_cli.cameras import Intrinsics, Screen
 from poseda_cli.dataset import Chunk, Origin, PoseDataset
-from poseda_cli.errors import InputError, SkeletonError, UsageError, listed
+from poseda_cli.errors import InputError, SkeletonError, listed
 from poseda_cli.global_position import Depth
 from poseda_cli.options import AlignOptions, OutputSkeleton, Pairing
 from poseda_cli.placement import place
 from poseda_cli.progress import Progress, silent
-from poseda_cli.skeleton import H36M16, H36M17
+from poseda_cli.skeleton import SKELETONS
 from poseda_cli.target import TargetPoses, with_intrinsics
 from poseda_cli.validity import Invalid
-
-OUTPUT_SKELETONS = {skeleton.name: skeleton for skeleton in (H36M17, H36M16)}
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -126,28 +124,12 @@ def prepare(
 
     Parameters and errors as in `align`; `chunk` is the number of poses computed at once.
     """
-    _check_options(options)
     _check_kinds(source, target)
     if options.intrinsics is not None:
         target = with_intrinsics(target, options.intrinsics)
-    mapped = source.to_skeleton(OUTPUT_SKELETONS[options.skeleton])
+    mapped = source.to_skeleton(SKELETONS[options.skeleton])
     poses = TargetPoses.of(target, mapped.skeleton, options.screen, options.invalid)
     return Alignment(mapped, poses, place(mapped, poses, options, jobs, progress), options, jobs, chunk)
-
-
-def _check_options(options: AlignOptions) -> None:
-    allowed = {
-        "skeleton": tuple(OUTPUT_SKELETONS),
-        "depth": get_args(Depth),
-        "screen": get_args(Screen),
-        "pairing": get_args(Pairing),
-        "invalid": get_args(Invalid),
-    }
-    for name, values in allowed.items():
-        if getattr(options, name) not in values:
-            raise UsageError(f"{name} is {getattr(options, name)!r}, expected {listed(values)}.")
-    if options.copies < 1 or not 0 <= options.seed < 2**64:
-        raise UsageError(f"copies is {options.copies} and seed {options.seed}; expected at least 1, and 0 to 2^64 - 1.")
 
 
 def _check_kinds(source: PoseDataset, target: PoseDataset) -> None:

@@ -170,11 +170,15 @@ def _names(given: list[str] | None) -> tuple[str, ...]:
     return tuple(name.strip() for part in given or () for name in part.split(",") if name.strip())
 
 
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")
+
+
 def _say_side(console: Console, side: str, dataset: PoseDataset) -> None:
     """What was read and, line by line, what was inferred from it."""
     console.say(
         f"{side}: {dataset.title}, layout {dataset.origin.layout}: {len(dataset):,} poses in "
-        f"{len(dataset.sequences):,} sequences, subjects {listed(dataset.subjects)}"
+        f"{_count(len(dataset.sequences), 'sequence')}, subjects {listed(dataset.subjects)}"
     )
     for note in dataset.origin.notes:
         console.say(f"  {note}")
@@ -185,11 +189,7 @@ def _say_side(console: Console, side: str, dataset: PoseDataset) -> None:
 
 
 def _say_plan(console: Console, plan: Alignment, out: Path, as_json: bool) -> None:
-    plural = plan.dropped
-    console.say(
-        f"would write {len(plan):,} poses to {out}, and drop {plural['source_invalid']:,} invalid source poses, "
-        f"{plural['target_invalid']:,} invalid target poses, {plural['behind_camera']:,} with a joint behind the camera"
-    )
+    console.say(f"would write {len(plan):,} poses to {out}; {_dropped(plan.dropped)}")
     if as_json:
         output = {"files": [], "poses": len(plan), "dropped": plan.dropped}
         console.result_json({"schema": "poseda.plan/1", **plan.provenance, "output": output})
@@ -201,6 +201,9 @@ def _say_result(console: Console, summary: dict[str, Any], out: Path) -> None:
     from poseda_cli.commands.tables import distribution_table
 
     console.rich().print(distribution_table(summary))
-    poses, dropped = summary["output"]["poses"], summary["output"]["dropped"]
-    lost = ", ".join(f"{count:,} {reason.replace('_', ' ')}" for reason, count in dropped.items() if count)
-    console.say(f"{poses:,} poses in {out}" + (f"; dropped: {lost}" if lost else "; none dropped"))
+    console.say(f"{summary['output']['poses']:,} poses in {out}; {_dropped(summary['output']['dropped'])}")
+
+
+def _dropped(counts: dict[str, int]) -> str:
+    lost = ", ".join(f"{count:,} {reason.replace('_', ' ')}" for reason, count in counts.items() if count)
+    return f"dropped: {lost}" if lost else "none dropped"

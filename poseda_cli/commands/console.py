@@ -55,8 +55,11 @@ class Console:
             print(text, flush=True)  # noqa: T201
         except BrokenPipeError:
             # Python flushes once more at exit, and must not complain either.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            _close_stdout()
             sys.exit(0)
+        except OSError as error:
+            _close_stdout()
+            raise OutputError(f"standard output: {(error.strerror or str(error)).lower()}.") from error
 
     def result_json(self, value: Any) -> None:
         """A JSON document on stdout."""
@@ -109,6 +112,10 @@ def run(app: Callable[[], object]) -> NoReturn:
     except Exception as error:
         _report_fault(error)
         sys.exit(FAULT)
+
+
+def _close_stdout() -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _exit_code(error: PosedaError) -> int:

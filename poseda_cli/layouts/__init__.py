@@ -172,13 +172,15 @@ def _recognise_candidates(
                 + "".join(f"\n  {failure}" for failure in failures),
             )
         )
-    layouts = {name for _, name in found}
+    layouts: dict[str, list[str]] = {}
+    for archive, name in found:
+        layouts.setdefault(name, []).append(archive.name)
     if len(layouts) > 1:
-        kinds = ", ".join(f"{archive.name} ({name})" for archive, name in found[:12])
+        kinds = "; ".join(f"{name}: {listed(files, most=2)}" for name, files in layouts.items())
         raise AmbiguousLayoutError(
             path,
-            f"holds archives of several layouts: {kinds}. Name the files that "
-            "you mean, or the layout with --layout or --target-layout.",
+            f"holds archives of several layouts ({kinds}). Name the files that you mean, or the layout with --layout "
+            "or --target-layout.",
         )
     return found, [str(failure.path) for failure in failures]
 

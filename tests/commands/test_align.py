@@ -295,6 +295,14 @@ def test_a_closed_pipe_is_no_error(source_file, target_folder, out):
     assert (result.returncode, result.stdout, result.stderr) == (0, "[\n", "")
 
 
+def test_a_full_disk_behind_stdout_is_said(source_file, target_folder, out):
+    arguments = [sys.executable, "-m", "poseda_cli", "cameras", "--json"]
+    with Path("/dev/full").open("w") as full:
+        result = subprocess.run(arguments, stdout=full, stderr=subprocess.PIPE, text=True)
+    assert result.returncode == 4
+    assert result.stderr == "error: standard output: no space left on device.\n"
+
+
 def test_on_a_terminal_there_is_colour_unless_forbidden(source_file, target_folder, tmp_path):
     def on_terminal(name, **environment):
         master, slave = pty.openpty()

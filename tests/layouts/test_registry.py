@@ -79,7 +79,7 @@ def test_several_layouts_in_one_folder(tmp_path):
     ts(tmp_path, "TS5")
     with pytest.raises(AmbiguousLayoutError) as caught:
         read(tmp_path)
-    for part in ("data_3d_h36m.npz (videopose3d)", "TS5/annot_data.mat (mpi-inf-3dhp-test)", "--layout"):
+    for part in ("videopose3d: ", "data_3d_h36m.npz", "mpi-inf-3dhp-test: ", "TS5/annot_data.mat", "--layout"):
         assert part in str(caught.value)
 
 
