@@ -161,7 +161,7 @@ class Alignment:
             "aligned": summary.describe(np.sort(self.placement.depth[aligned])),
         }
         return {
-            "schema": "poseda.summary/1",
+            "schema": summary.SCHEMA,
             "version": VERSION,
             "seed": self.options.seed,
             "options": self.provenance["options"],

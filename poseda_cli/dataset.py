@@ -14,8 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poseda_cli.cameras import Camera, Screen, intrinsics_table
-from poseda_cli.errors import InputError, listed
+from poseda_cli.errors import InputError, UsageError, listed
 from poseda_cli.skeleton import Skeleton, joint_map
+
+EVERYTHING: Mapping[str, Any] = {"subjects": [], "actions": [], "cameras": [], "stride": 1}
 
 
 class Sequence(NamedTuple):
@@ -54,7 +56,7 @@ class Origin:
     dataset: str | None = None
     files: tuple[InputFile, ...] = ()
     notes: tuple[str, ...] = ()
-    selection: Mapping[str, Any] = field(default_factory=dict)
+    selection: Mapping[str, Any] = field(default_factory=lambda: dict(EVERYTHING))
 
 
 class Chunk(NamedTuple):
@@ -195,11 +197,16 @@ class PoseDataset:
         Raises
         ------
         InputError : a name that this data set does not have (lists those it has), or nothing left
+        UsageError : a stride below 1
         """
+        if stride < 1:
+            raise UsageError(f"stride is {stride}, expected at least 1.")
+        if not self.sequences:
+            raise InputError(f"{self.title}: holds no pose.")
         bases = tuple(dict.fromkeys(_base(action) for action in self.actions))
-        _check_names("subject", subjects, self.subjects, self.subjects)
-        _check_names("action", actions, (*self.actions, *bases), bases)
-        _check_names("camera", cameras, self.camera_names, self.camera_names)
+        _check_names(self.title, "subject", subjects, self.subjects, self.subjects)
+        _check_names(self.title, "action", actions, (*self.actions, *bases), bases)
+        _check_names(self.title, "camera", cameras, self.camera_names, self.camera_names)
         chosen = [
             sequence
             for sequence in self.sequences
@@ -209,7 +216,13 @@ class PoseDataset:
         ]
         if not chosen:
             raise InputError("No sequence has one of the subjects, actions and cameras asked for at once.")
-        asked = {"subjects": list(subjects), "actions": list(actions), "cameras": list(cameras), "stride": stride}
+        before = self.origin.selection
+        asked = {
+            "subjects": list(subjects) or before["subjects"],
+            "actions": list(actions) or before["actions"],
+            "cameras": list(cameras) or before["cameras"],
+            "stride": stride * before["stride"],
+        }
         selected = replace(self, origin=replace(self.origin, selection=asked))
         if len(chosen) == len(self.sequences) and stride == 1:
             return selected
@@ -318,7 +331,7 @@ def _base(action: str) -> str:
     return head if head and number.isdigit() else action
 
 
-def _check_names(kind: str, wanted: Listed[str], known: Listed[str], shown: Listed[str]) -> None:
+def _check_names(title: str, kind: str, wanted: Listed[str], known: Listed[str], shown: Listed[str]) -> None:
     unknown = [name for name in wanted if name not in known]
     if unknown:
-        raise InputError(f"No {kind} {listed(unknown)} in the data; it has {listed(shown, most=40)}.")
+        raise InputError(f"{title}: no {kind} {listed(unknown)} in the data; it has {listed(shown, most=40)}.")

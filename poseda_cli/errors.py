@@ -42,6 +42,10 @@ class UnsafeArchiveError(ArchiveError):
     """Content that reading pose data never needs: code, foreign files, absurd sizes."""
 
 
+class ForeignFileError(ArchiveError):
+    """A file of another kind altogether."""
+
+
 class UnknownLayoutError(ArchiveError):
     """An archive that no layout recognises."""
 

@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from poseda_cli.dataset import ChunkSource
+from poseda_cli.errors import UsageError
 from poseda_cli.layouts import layout_module
 from poseda_cli.pipeline import AlignedDataset
 from poseda_cli.progress import Progress, silent
 from poseda_cli.storage.folder import new_folder
+from poseda_cli.summary import SCHEMA
 
 SUMMARY = "summary.json"
-# By these a folder is known as an output of align, which --overwrite may replace.
-MARKS = (SUMMARY,)
 
 
 class Summarised(ChunkSource, Protocol):
@@ -52,7 +52,7 @@ def write_alignment(
     ------
     OutputError : the place is taken, or the disk refuses; nothing is left behind
     """
-    with new_folder(folder, overwrite, MARKS, inputs) as temporary:
+    with new_folder(folder, overwrite, is_output, inputs) as temporary:
         files = layout_module("poseda").write(source, temporary, progress)
         summary = source.summary(files)
         write_summary(summary, temporary)
@@ -74,11 +74,23 @@ def write(
     Raises
     ------
     OutputError : the place is taken, or the disk refuses; nothing is left behind
-    UsageError : no such layout
+    UsageError : no such layout, or a data set that `align` did not return
     """
-    with new_folder(Path(out), overwrite, MARKS) as temporary:
+    if not isinstance(dataset, AlignedDataset):
+        raise UsageError("write takes what align returned; other data sets cannot be written so far.")
+    with new_folder(Path(out), overwrite, is_output) as temporary:
         files = layout_module(layout).write(dataset, temporary)
         write_summary({**dataset.summary, "output": {**dataset.summary["output"], "files": files}}, temporary)
+
+
+def is_output(folder: Path) -> bool:
+    """Whether a folder is an output of `poseda align` and holds nothing else: --overwrite may replace it."""
+    try:
+        summary = json.loads((folder / SUMMARY).read_text(encoding="utf-8"))
+        files = {SUMMARY, *summary["output"]["files"]} if summary["schema"] == SCHEMA else set()
+        return files == {entry.name for entry in folder.iterdir()}
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
 
 
 def write_summary(summary: dict[str, Any], folder: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ from poseda_cli.global_position import Depth
 from poseda_cli.options import AlignOptions, OutputSkeleton, Pairing
 from poseda_cli.placement import place
 from poseda_cli.progress import Progress, silent
-from poseda_cli.skeleton import SKELETONS
+from poseda_cli.skeleton import SKELETONS, Skeleton
 from poseda_cli.target import TargetPoses, with_intrinsics
 from poseda_cli.validity import Invalid
 
@@ -39,6 +39,19 @@ class AlignedDataset(PoseDataset):
     screen: Screen = "aspect"
     provenance: dict[str, Any] = None  # type: ignore[assignment]
     summary: dict[str, Any] = None  # type: ignore[assignment]
+
+    def plain(self) -> PoseDataset:
+        """The poses without where they come from, as a data set like any other."""
+        names = [column.name for column in fields(PoseDataset)]
+        return PoseDataset(**{name: getattr(self, name) for name in names})
+
+    def select(self, *selection: Any, **named: Any) -> PoseDataset:
+        """As `PoseDataset.select`; the result is a plain data set, since the summary is that of all poses."""
+        return self.plain().select(*selection, **named)
+
+    def to_skeleton(self, skeleton: Skeleton) -> PoseDataset:
+        """As `PoseDataset.to_skeleton`; the result is a plain data set."""
+        return self.plain().to_skeleton(skeleton)
 
     def chunks(self) -> Iterator[Chunk]:
         """All rows at once."""
@@ -127,9 +140,9 @@ def prepare(
     _check_kinds(source, target)
     if options.intrinsics is not None:
         target = with_intrinsics(target, options.intrinsics)
-    mapped = source.to_skeleton(SKELETONS[options.skeleton])
-    poses = TargetPoses.of(target, mapped.skeleton, options.screen, options.invalid)
-    return Alignment(mapped, poses, place(mapped, poses, options, jobs, progress), options, jobs, chunk)
+    source = source.to_skeleton(SKELETONS[options.skeleton])
+    poses = TargetPoses.of(target, source.skeleton, options.screen, options.invalid)
+    return Alignment(source, poses, place(source, poses, options, jobs, progress), options, jobs, chunk)
 
 
 def _check_kinds(source: PoseDataset, target: PoseDataset) -> None:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from poseda_cli.cameras import Floats, Screen, screen_divisor
 
+SCHEMA = "poseda.summary/1"
 QUANTITIES = ("scale", "root_x", "root_y", "aspect")
 QUANTILES = {"min": 0.0, "p05": 0.05, "p25": 0.25, "p50": 0.5, "p75": 0.75, "p95": 0.95, "max": 1.0}
 

@@ -52,8 +52,13 @@ class TargetPoses:
 
 
 def with_intrinsics(target: PoseDataset, intrinsics: Intrinsics) -> PoseDataset:
-    """The target with all its cameras replaced by one that the user states; a note says so."""
-    note = "target cameras: --intrinsics in place of what archive and tables say"
+    """The target with all its cameras replaced by one that the user states; a note says which were known."""
+    known = [camera.name for camera in target.cameras if camera.intrinsics is not None]
+    note = (
+        f"--intrinsics is used in place of the published camera of {listed(known)}"
+        if known
+        else ("--intrinsics is used for every target camera")
+    )
     cameras = tuple(Camera(camera.name, intrinsics) for camera in target.cameras)
     return replace(target, cameras=cameras, origin=replace(target.origin, notes=(*target.origin.notes, note)))
 

@@ -56,9 +56,9 @@ def test_whole_subjects_are_a_view(poses):
 @pytest.mark.parametrize(
     ("selection", "message"),
     [
-        ({"subjects": ["S2"]}, "No subject S2 in the data; it has S1, S5."),
-        ({"actions": ["Walk"]}, "No action Walk in the data; it has Walking, Sitting."),
-        ({"cameras": ["54138969"]}, "No camera 54138969 in the data; it has left, right."),
+        ({"subjects": ["S2"]}, "no subject S2 in the data; it has S1, S5."),
+        ({"actions": ["Walk"]}, "no action Walk in the data; it has Walking, Sitting."),
+        ({"cameras": ["54138969"]}, "no camera 54138969 in the data; it has left, right."),
     ],
 )
 def test_unknown_names_are_answered_with_the_known_ones(poses, selection, message):

@@ -303,3 +303,21 @@ def test_inputs_are_not_changed(source, target):
     poseda.align(source, target, include_source=True, copies=2)
     np.testing.assert_array_equal(source.poses_3d, before[0])
     np.testing.assert_array_equal(target.poses_2d, before[1])
+
+
+def test_a_part_of_an_aligned_data_set_is_a_plain_one(source, target, tmp_path):
+    aligned = poseda.align(source, target)
+    part = aligned.select(subjects=["S5"], stride=2)
+    assert type(part) is poseda.PoseDataset
+    np.testing.assert_array_equal(part.poses_3d, aligned.poses_3d[part.rows])
+    assert aligned.to_skeleton(H36M16).poses_3d.shape[1] == 16
+    with pytest.raises(UsageError, match="write takes what align returned"):
+        poseda.write(part, tmp_path / "out")
+
+
+def test_the_recorded_selection_is_the_same_however_it_was_made(source, target):
+    once = poseda.align(source.select(subjects=["S5"], stride=6), target).provenance
+    twice = poseda.align(source.select(subjects=["S5"]).select(stride=2).select(stride=3), target.select()).provenance
+    assert once == twice
+    assert once["options"]["subjects"] == ["S5"]
+    assert once["options"]["stride"] == 6

@@ -21,7 +21,8 @@ IN, HOW, OUT, RUN = "What goes in", "How it is aligned", "What comes out", "How 
 
 def align(
     source: Annotated[
-        list[Path], typer.Argument(metavar="SOURCE", help="Archives or folders with 3D poses.", show_default=False)
+        list[Path],
+        typer.Argument(metavar="SOURCE", readable=False, help="Archives or folders with 3D poses.", show_default=False),
     ],
     target: Annotated[
         list[Path],
@@ -29,6 +30,7 @@ def align(
             "--target",
             "-t",
             metavar="TARGET...",
+            readable=False,
             help="Archives or folders with 2D poses.",
             show_default=False,
         ),
@@ -113,9 +115,9 @@ def align(
 
     Example: poseda align data_3d_h36m.npz -t mpi_inf_3dhp_test_set -o aligned
     """
-    from poseda_cli.layouts import read
+    from poseda_cli.layouts import layout_module
     from poseda_cli.options import AlignOptions
-    from poseda_cli.output import MARKS, write_alignment
+    from poseda_cli.output import is_output, write_alignment
     from poseda_cli.pipeline import prepare
     from poseda_cli.storage.folder import check_free
 
@@ -123,15 +125,22 @@ def align(
     console = Console(quiet, verbose)
     lens = parse_intrinsics(intrinsics) if intrinsics else None
     options = AlignOptions(skeleton, depth, screen, pairing, copies, include_source, seed, invalid, lens)
+    chosen = (_names(subjects), _names(actions), _names(cameras), stride)
+    chosen_target = (_names(target_subjects), (), _names(target_cameras), target_stride)
+    for name in filter(None, (layout, target_layout)):
+        layout_module(name)
     inputs = [*source, *target]
-    check_free(out, overwrite, MARKS, inputs)
-    poses = read(source, layout, console.progress)
-    wanted = read(target, target_layout, console.progress)
-    poses = poses.select(_names(subjects), _names(actions), _names(cameras), stride)
-    wanted = wanted.select(_names(target_subjects), (), _names(target_cameras), target_stride)
-    _say_side(console, "source", poses)
-    _say_side(console, "target", wanted)
-    plan = prepare(poses, wanted, options, jobs=jobs, progress=console.progress)
+    check_free(out, overwrite, is_output, inputs)
+    # No name here for the source as read: it must be free once it has the output's joints.
+    plan = prepare(
+        _read_side(console, "source", source, layout, chosen),
+        _read_side(console, "target", target, target_layout, chosen_target),
+        options,
+        jobs=jobs,
+        progress=console.progress,
+    )
+    if lens:
+        console.say(plan.target.dataset.origin.notes[-1])
     if dry_run:
         _say_plan(console, plan, out, as_json)
         return
@@ -141,6 +150,16 @@ def align(
         console.result_json({**summary, "seconds": round(time.monotonic() - began, 3)})
     else:
         console.result("\n".join(map(str, files)))
+
+
+def _read_side(
+    console: Console, side: str, paths: list[Path], layout: str | None, selection: tuple[Any, ...]
+) -> PoseDataset:
+    from poseda_cli.layouts import read
+
+    dataset = read(paths, layout, console.progress).select(*selection)
+    _say_side(console, side, dataset)
+    return dataset
 
 
 def parse_intrinsics(text: str) -> Intrinsics:
@@ -156,8 +175,10 @@ def parse_intrinsics(text: str) -> Intrinsics:
         fx, fy, cx, cy, width, height = (float(part) for part in text.split(","))
     except ValueError:
         raise UsageError(f"--intrinsics {text}: expected six numbers, FX,FY,CX,CY,WIDTH,HEIGHT in pixels.") from None
-    if not (0 < fx < float("inf") and 0 < fy < float("inf") and width >= 1 and height >= 1 and cx - cx + cy - cy == 0):
-        raise UsageError(f"--intrinsics {text}: focal lengths and image size must be positive, all numbers finite.")
+    if not (0 < fx < 1e6 and 0 < fy < 1e6 and 1 <= width <= 1e5 and 1 <= height <= 1e5):
+        raise UsageError(f"--intrinsics {text}: focal lengths and image size must be positive, and those of a camera.")
+    if not (abs(cx) <= 10 * width and abs(cy) <= 10 * height):
+        raise UsageError(f"--intrinsics {text}: the principal point CX,CY lies nowhere near the image.")
     if width != int(width) or height != int(height):
         raise UsageError(f"--intrinsics {text}: WIDTH and HEIGHT are whole pixels.")
     if fx < 10 or fy < 10:
@@ -166,8 +187,11 @@ def parse_intrinsics(text: str) -> Intrinsics:
 
 
 def _names(given: list[str] | None) -> tuple[str, ...]:
-    """`--subjects S1,S5 --subjects S6` is three names."""
-    return tuple(name.strip() for part in given or () for name in part.split(",") if name.strip())
+    """`--subjects S1,S5 --subjects S6` is three names; an empty one is a script's unset variable."""
+    names = tuple(name.strip() for part in given or () for name in part.split(",") if name.strip())
+    if given and not names:
+        raise UsageError("an option that selects by name was given without a name; leave it out to select everything.")
+    return names
 
 
 def _count(number: int, noun: str) -> str:

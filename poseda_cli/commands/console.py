@@ -45,10 +45,6 @@ class Console:
         if not self.quiet:
             print(text, file=sys.stderr)  # noqa: T201
 
-    def warn(self, text: str) -> None:
-        """Something that the user should know, on stderr."""
-        self.say(f"warning: {text}")
-
     def result(self, text: str) -> None:
         """What was asked for, on stdout; `| head` may have gone away, which is no error."""
         try:
@@ -94,6 +90,9 @@ class Console:
 def run(app: Callable[[], object]) -> NoReturn:
     """Run the command line and leave with the documented exit code."""
     signal.signal(signal.SIGTERM, _terminate)
+    signal.signal(signal.SIGALRM, _again)
+    sys.unraisablehook = _swallowed
+    sys.stdout.reconfigure(errors="surrogateescape")  # type: ignore[union-attr]  # names of files are bytes
     try:
         app()
         sys.exit(0)
@@ -125,6 +124,25 @@ def _exit_code(error: PosedaError) -> int:
 
 def _terminate(number: int, frame: FrameType | None) -> NoReturn:
     raise Terminated
+
+
+# A signal may arrive while Python runs a callback whose exceptions it swallows (h5py has many: weak
+# references to its objects). The run would then go on to its end as if nothing had been said. So a
+# swallowed interruption is raised once more, by a timer.
+_lost: list[type[BaseException]] = []
+
+
+def _swallowed(event: sys.UnraisableHookArgs) -> None:
+    if event.exc_type in (KeyboardInterrupt, Terminated):
+        _lost.append(event.exc_type)
+        signal.setitimer(signal.ITIMER_REAL, 0.02)
+    else:
+        sys.__unraisablehook__(event)
+
+
+def _again(number: int, frame: FrameType | None) -> None:
+    if _lost:
+        raise _lost.pop()
 
 
 def _report_fault(error: Exception) -> None:

@@ -34,13 +34,17 @@ def repeat_option(args: list[str], names: Container[str], flags: Container[str])
     value, since what follows must then be the argument: `--target A SOURCE`.
     """
     result: list[str] = []
-    arguments, option, values = 0, "", 0
+    # What stands behind `--` is an argument, too.
+    arguments = len(args) - 1 - args.index("--") if "--" in args else 0
+    option, values = "", 0
     for index, arg in enumerate(args):
         if arg == "--":
             return result + args[index:]
         if arg.startswith("-") and arg != "-":
-            takes_value = arg not in flags and "=" not in arg
-            option, values = (arg if takes_value else ""), 0
+            option, _, value = arg.partition("=")
+            values = 1 if value else 0
+            if _is_flag(option, flags):
+                option = ""
             result.append(arg)
         elif option and values == 0:
             values = 1
@@ -51,3 +55,8 @@ def repeat_option(args: list[str], names: Container[str], flags: Container[str])
             arguments += 1
             result.append(arg)
     return result
+
+
+def _is_flag(option: str, flags: Container[str]) -> bool:
+    """Whether an option takes no value; `-qv` is two flags."""
+    return option in flags or (not option.startswith("--") and all(f"-{letter}" in flags for letter in option[1:]))

@@ -26,6 +26,6 @@ def sample(
     from poseda_cli.synthetic.archives import write_sample
 
     console = Console(quiet)
-    with new_folder(out, overwrite=False, marks=()) as folder:
+    with new_folder(out, overwrite=False, ours=lambda folder: False) as folder:
         written = write_sample(folder, poses, target_poses, console.progress)
     console.result("\n".join(str(out / path.name) for path in written))

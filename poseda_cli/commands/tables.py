@@ -42,7 +42,9 @@ def distribution_table(summary: dict[str, Any]) -> Table:
     return table
 
 
-def _change(before: float | None, after: float, plain: bool) -> str:
+def _change(before: float | None, after: float | None, plain: bool) -> str:
+    if after is None:
+        return "-"
     if before is None:
         return f"{after:.4f}"
     colour = "green" if after < before else "yellow"

@@ -23,6 +23,7 @@ from poseda_cli.dataset import PoseDataset, concatenate
 from poseda_cli.errors import (
     AmbiguousLayoutError,
     ArchiveError,
+    ForeignFileError,
     InputError,
     UnknownLayoutError,
     UsageError,
@@ -159,7 +160,7 @@ def _recognise_candidates(
         except (UnknownLayoutError, ArchiveError) as error:
             # One wrong file is the user's mistake; among others in a folder it is just another file,
             # unless it is a damaged archive: leaving that out would lose data in silence.
-            if path.is_file() or not isinstance(error, UnknownLayoutError):
+            if path.is_file() or not isinstance(error, (UnknownLayoutError, ForeignFileError)):
                 raise
             failures.append(error)
     if not found:
@@ -188,16 +189,17 @@ def _recognise_candidates(
 def _candidates(path: Path) -> list[tuple[Path, str]]:
     """The files that a path stands for, each with the name it has in messages and outputs."""
     base = Path(os.path.abspath(path))  # noqa: PTH100  (resolve() would follow the user's links)
-    if not path.exists():
-        raise ArchiveError(path, "no such file or folder.")
-    if not path.is_dir():
-        return [(path, base.name)]
     files = []
     try:
+        path.stat()
+        if not path.is_dir():
+            return [(path, base.name)]
         for folder, folders, names in os.walk(path, onerror=_raise):
             depth = len(Path(folder).relative_to(path).parts)
             folders[:] = sorted(f for f in folders if depth < DEEPEST and not f.startswith("."))
             files += [Path(folder) / name for name in sorted(names) if name.lower().endswith(SUFFIXES)]
+    except FileNotFoundError as error:
+        raise ArchiveError(path, "no such file or folder.") from error
     except OSError as error:
         raise ArchiveError(error.filename or path, f"cannot be read: {(error.strerror or '').lower()}.") from error
     if not files:

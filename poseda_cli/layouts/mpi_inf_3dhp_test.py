@@ -11,7 +11,9 @@ name, then the others; 2D and 3D must agree. TS1 to TS4 are 2048 x 2048, TS5 and
 from __future__ import annotations
 
 import math
+import os
 import re
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,12 +23,12 @@ from poseda_cli.cameras import Camera
 from poseda_cli.dataset import Origin, PoseDataset
 from poseda_cli.errors import ArchiveError, InputError, listed
 from poseda_cli.layouts.columns import Columns
-from poseda_cli.layouts.reprojection import find_camera
-from poseda_cli.layouts.sanity import check_poses
+from poseda_cli.layouts.reprojection import Found, find_camera
+from poseda_cli.layouts.sanity import check_pixels, check_poses
 from poseda_cli.progress import Progress
 from poseda_cli.published import mpi_inf_3dhp_test_cameras
 from poseda_cli.skeleton import MPI_INF_3DHP17
-from poseda_cli.storage.archive import Archive
+from poseda_cli.storage.archive import Archive, printable
 
 ORIGIN = Origin("mpi-inf-3dhp-test", "mpi_inf_3dhp")
 NEEDED = ("annot2", "annot3", "valid_frame")
@@ -46,7 +48,7 @@ class _Sequence(NamedTuple):
     name: str
     poses_3d: NDArray[Any]
     poses_2d: NDArray[Any]
-    camera: Camera
+    found: Found
     frames: int
 
 
@@ -71,7 +73,7 @@ def read(archives: list[Archive], progress: Progress) -> PoseDataset:
     if not len(columns.camera):
         raise InputError(f"{listed(part.name for part in parts)}: no frame is valid (valid_frame is 0 throughout).")
     for part in parts:
-        columns.add(part.camera.name, ACTION, part.camera, len(part.poses_3d))
+        columns.add(part.found.camera.name, ACTION, part.found.camera, len(part.poses_3d))
     return columns.dataset(
         MPI_INF_3DHP17,
         ORIGIN,
@@ -87,7 +89,7 @@ def _frames(archive: Archive) -> int:
 
 def _subject(archive: Archive) -> str:
     """TS1 ... TS6 from the folder; the file itself has the same name in all of them."""
-    folder = archive.path.resolve().parent.name
+    folder = printable(Path(os.path.realpath(archive.path.parent)).name)
     return folder.upper() if re.fullmatch(r"(?i)TS\d+", folder) else folder or archive.path.stem
 
 
@@ -97,24 +99,21 @@ def _read_one(archive: Archive, subject: str) -> _Sequence:
     poses_2d = _annotation(archive, "annot2", 2, len(valid))[valid]
     check_poses(poses_3d, MPI_INF_3DHP17, "mm", archive.name, "annot3")
     poses_3d = poses_3d / 1000
-    camera = Camera(subject)
+    check_pixels(poses_2d, archive.name, "annot2")
     if len(poses_3d):
-        camera, _ = find_camera(subject, mpi_inf_3dhp_test_cameras(), poses_3d, poses_2d)
-    return _Sequence(archive.name, poses_3d, poses_2d, camera, len(valid))
+        found = find_camera(subject, mpi_inf_3dhp_test_cameras(), poses_3d, poses_2d)
+    else:
+        found = Found(Camera(subject), "annot3", subject)
+    return _Sequence(archive.name, poses_3d, poses_2d, found, len(valid))
 
 
 def _notes(parts: list[_Sequence]) -> tuple[str, ...]:
-    """What was read, and every camera that is not the one the folder's name says."""
+    """What was read, and about which cameras the user should know something."""
     valid, frames = sum(len(part.poses_3d) for part in parts), sum(part.frames for part in parts)
     notes = [f"millimetres, camera space; {valid:,} of {frames:,} frames valid"]
-    published = mpi_inf_3dhp_test_cameras()
-    for part in parts:
-        lens = part.camera.intrinsics
-        same = [name for name, camera in published.items() if camera.intrinsics == lens]
-        if lens is None:
-            notes.append(f"{part.name}: 2D and 3D agree with no published camera")
-        elif part.camera.name not in same:
-            notes.append(f"{part.name}: 2D and 3D agree with the published camera of {', '.join(same)}; it is used")
+    notes += [f"{part.name}: {note}" for part in parts if (note := part.found.note())]
+    if any(part.found.kind == "univ_annot3" for part in parts):
+        notes.append("annot3 projects onto annot2 at the pelvis alone, as univ_annot3 does")
     if len(notes) == 1:
         notes[0] += "; 2D and 3D agree with the published cameras"
     return tuple(notes)

@@ -153,7 +153,7 @@ def _sequences(archive: Archive, rows: int) -> tuple[Sequence, ...]:
 
 
 def _text(value: Any) -> str:
-    return value.decode("utf-8") if isinstance(value, bytes) else str(value)
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
 
 
 def write(source: ChunkSource, folder: Path, progress: Progress = silent) -> list[str]:
@@ -169,11 +169,19 @@ def write(source: ChunkSource, folder: Path, progress: Progress = silent) -> lis
     -------
     Names of the files written.
     """
+    try:
+        _write_file(source, folder / FILE, progress)
+    except RuntimeError as error:  # how HDF5 says at closing that the disk is full
+        raise OSError(str(error)) from error
+    return [FILE]
+
+
+def _write_file(source: ChunkSource, path: Path, progress: Progress) -> None:
     import h5py
 
     rows, joints = len(source), len(source.skeleton)
     sizes = intrinsics_table(source.cameras)[:, 4:]
-    with h5py.File(folder / FILE, "w") as file:
+    with h5py.File(path, "w") as file:
         _write_attributes(file, source)
         file["cameras"] = _camera_rows(source.cameras)
         file["sequences"] = _sequence_rows(source.sequences)
@@ -193,7 +201,6 @@ def write(source: ChunkSource, folder: Path, progress: Progress = silent) -> lis
                     column[start:stop] = normalised if name == "poses_2d" else getattr(chunk, name)
                 advance(stop - start)
                 start = stop
-    return [FILE]
 
 
 def _write_attributes(file: Any, source: ChunkSource) -> None:

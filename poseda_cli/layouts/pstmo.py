@@ -21,8 +21,8 @@ from poseda_cli.cameras import Camera
 from poseda_cli.dataset import Origin, PoseDataset
 from poseda_cli.errors import ArchiveError, InputError, listed
 from poseda_cli.layouts.columns import Columns
-from poseda_cli.layouts.reprojection import find_camera
-from poseda_cli.layouts.sanity import check_poses
+from poseda_cli.layouts.reprojection import Found, find_camera
+from poseda_cli.layouts.sanity import check_pixels, check_poses
 from poseda_cli.progress import Progress
 from poseda_cli.published import mpi_inf_3dhp_test_cameras, mpi_inf_3dhp_train_cameras
 from poseda_cli.skeleton import MPI_INF_3DHP17
@@ -80,6 +80,7 @@ def read(archives: list[Archive], progress: Progress) -> PoseDataset:
     poses_3d = np.empty((sum(counts), len(MPI_INF_3DHP17), 3), np.float32)
     poses_2d = np.empty((sum(counts), len(MPI_INF_3DHP17), 2), np.float32)
     kinds: Counter[str] = Counter()
+    notes: list[str] = []
     with progress("reading", sum(counts)) as advance:
         for (archive, view), rows, count in zip(views, chosen, counts, strict=True):
             # Popped: float64 arrays of 1.05 million poses need not outlive their copy.
@@ -87,19 +88,26 @@ def read(archives: list[Archive], progress: Progress) -> PoseDataset:
             check_poses(three, MPI_INF_3DHP17, "mm", archive.name, view.member)
             three = three * METRES_PER_UNIT
             published = mpi_inf_3dhp_train_cameras() if view.subject[0] == "S" else mpi_inf_3dhp_test_cameras()
-            camera, kind = find_camera(view.camera, published, three, two) if count else (Camera(view.camera), "")
-            kinds[kind] += count
-            place = columns.add(view.subject, view.action, camera, count)
+            check_pixels(two, archive.name, view.member)
+            found = Found(Camera(view.camera), "annot3", view.camera)
+            if count:
+                found = find_camera(view.camera, published, three, two)
+            kinds[found.kind] += count
+            if note := found.note():
+                notes.append(f"{view.subject} {view.action} camera {view.camera}: {note}")
+            place = columns.add(view.subject, view.action, found.camera, count)
             poses_3d[place], poses_2d[place] = three, two
             advance(count)
     kinds_found = ", ".join(f"{kind} ({count:,} poses)" for kind, count in kinds.items() if count)
-    note = f"millimetres, camera space; 3D is {kinds_found} by reprojection"
-    return columns.dataset(MPI_INF_3DHP17, ORIGIN, notes=(note,), poses_3d=poses_3d, poses_2d=poses_2d)
+    notes.insert(0, f"millimetres, camera space; 3D is {kinds_found} by reprojection")
+    return columns.dataset(MPI_INF_3DHP17, ORIGIN, notes=tuple(notes), poses_3d=poses_3d, poses_2d=poses_2d)
 
 
 def _views(tree: Any) -> Iterator[_View]:
     # Fields are copied, not their arrays: two sequences may share a dictionary.
     for key, value in tree.items():
+        if not isinstance(key, str) or not key:
+            raise ValueError("a sequence without a name")
         if isinstance(value, dict):
             yield _View(key, TEST_ACTION, key, f"{MEMBER}[{key!r}]", dict(value))
             continue

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import numpy as np
 
@@ -19,7 +20,31 @@ EXACT_JOINTS = [i for i, joint in enumerate(MPI_INF_3DHP17.joints) if joint not 
 NEAREST = 1.0
 
 
-def find_camera(name: str, published: Mapping[str, Camera], poses_3d: Floats, poses_2d: Floats) -> tuple[Camera, str]:
+class Found(NamedTuple):
+    """The camera of some poses, and how far 2D and 3D bear it out.
+
+    camera : called as the archive calls it
+    kind : what 3D there is: 'annot3' (projects onto the 2D), 'univ_annot3' (only the root does, the body
+        is scaled about it), 'root-relative' (nothing to project) or 'unknown' (agrees with no camera)
+    published_as : the name of the published camera that agrees
+    """
+
+    camera: Camera
+    kind: str
+    published_as: str
+
+    def note(self) -> str | None:
+        """What the user should know about it, if anything."""
+        if self.kind == "unknown":
+            return "2D and 3D agree with no published camera"
+        if self.kind == "root-relative":
+            return "root-relative 3D; its camera is taken from its name, unchecked"
+        if self.published_as != self.camera.name:
+            return f"2D and 3D agree with the published camera of {self.published_as}; it is used"
+        return None
+
+
+def find_camera(name: str, published: Mapping[str, Camera], poses_3d: Floats, poses_2d: Floats) -> Found:
     """The published camera that took some poses.
 
     Parameters
@@ -31,21 +56,19 @@ def find_camera(name: str, published: Mapping[str, Camera], poses_3d: Floats, po
 
     Returns
     -------
-    camera : called `name`; without intrinsics where no candidate agrees
-    kind : what 3D there is: 'annot3' (projects onto the 2D), 'univ_annot3' (only the root does, the
-        body is scaled about it), 'root-relative' or 'unknown'
+    What was found; the camera has no intrinsics where no candidate agrees.
     """
     step = max(1, len(poses_3d) // SAMPLE)
     some_3d, some_2d = poses_3d[::step], poses_2d[::step]
     root = [MPI_INF_3DHP17.root]
     if np.median(some_3d[:, root, 2]) < NEAREST:
-        return _called(name, published.get(name)), "root-relative"
+        return Found(_called(name, published.get(name)), "root-relative", name)
     ordered = ([published[name]] if name in published else []) + list(published.values())
     for camera in ordered:
         if reprojection_error(some_3d[:, root], some_2d[:, root], camera) <= AGREES:
             fits = reprojection_error(some_3d[:, EXACT_JOINTS], some_2d[:, EXACT_JOINTS], camera) <= AGREES
-            return _called(name, camera), "annot3" if fits else "univ_annot3"
-    return Camera(name), "unknown"
+            return Found(_called(name, camera), "annot3" if fits else "univ_annot3", camera.name)
+    return Found(Camera(name), "unknown", name)
 
 
 def reprojection_error(poses_3d: Floats, poses_2d: Floats, camera: Camera) -> float:

@@ -15,6 +15,8 @@ from poseda_cli.skeleton import SKELETONS, Skeleton
 SAMPLE = 1000
 # Adult thighs measure 0.33 to 0.56 m in both data sets; children and scaled skeletons get room.
 SHORTEST_THIGH, LONGEST_THIGH = 0.2, 0.8
+# A normalised screen is 2 wide; a person measures hundreds of pixels.
+LARGEST_NORMALISED = 2.0
 METRES = {"m": 1.0, "mm": 0.001}
 # The root of both data sets is the midpoint of the hips to storage precision.
 MIDHIP_TOLERANCE = 0.1
@@ -62,6 +64,28 @@ def check_poses(poses: Floats, skeleton: Skeleton, units: str, file: str, member
         "wrong units, wrong joint order, or no poses.",
         member,
     )
+
+
+def check_pixels(poses: Floats, file: str, member: str) -> None:
+    """Refuse 2D poses that are normalised already, or empty, where the layout has pixels.
+
+    Parameters
+    ----------
+    poses : (N, J, 2) as stored
+    file, member : for the message
+
+    Raises
+    ------
+    ArchiveError : hardly a coordinate exceeds what a normalised screen has
+    """
+    some = sample(poses)
+    if len(some) and (reach := float(np.quantile(np.abs(some), 0.99))) <= LARGEST_NORMALISED:
+        raise ArchiveError(
+            file,
+            f"2D coordinates reach {reach:.2g}: they are normalised or empty, this layout has them in pixels of the "
+            "full image. Undo the normalisation first.",
+            member,
+        )
 
 
 def _check_order(some: Floats, skeleton: Skeleton, file: str, member: str) -> None:

@@ -25,7 +25,7 @@ from poseda_cli.cameras import Camera, project, world_to_camera
 from poseda_cli.dataset import Origin, PoseDataset
 from poseda_cli.errors import ArchiveError, InputError, listed
 from poseda_cli.layouts.columns import Columns
-from poseda_cli.layouts.sanity import SAMPLE, check_poses, midhip_error, sample
+from poseda_cli.layouts.sanity import SAMPLE, check_pixels, check_poses, midhip_error, sample
 from poseda_cli.progress import Progress
 from poseda_cli.published import h36m_cameras, h36m_subjects
 from poseda_cli.skeleton import H36M16, H36M17, H36M32, Skeleton, joint_map
@@ -172,7 +172,7 @@ def _seen(points: NDArray[np.float64], camera: Camera) -> int:
 
 
 def _read_2d(archive: Archive, progress: Progress) -> PoseDataset:
-    tree = archive.tree(POSES_2D)
+    tree = archive.take_tree(POSES_2D)
     skeleton = _check_2d(archive, tree)
     total = sum(len(view) for actions in tree.values() for views in actions.values() for view in views)
     columns = Columns(total)
@@ -208,6 +208,7 @@ def _check_2d(archive: Archive, tree: Any) -> Skeleton:
     _check_symmetry(archive, skeleton)
     some = [sample(views[0][..., :2], most=100) for _, _, views in _views(tree)]
     # Detections are no exact projections, so the test is loose.
+    check_pixels(np.concatenate(some), archive.name, POSES_2D)
     if len(np.concatenate(some)) and (error := midhip_error(np.concatenate(some), skeleton)) > MIDHIP_2D:
         raise ArchiveError(
             archive.name,

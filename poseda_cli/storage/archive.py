@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 
 from poseda_cli.dataset import InputFile
-from poseda_cli.errors import ArchiveError, DamagedArchiveError
+from poseda_cli.errors import ArchiveError, DamagedArchiveError, ForeignFileError
 from poseda_cli.storage.hdf5 import Hdf5Archive
 from poseda_cli.storage.npz import NpzArchive
 
@@ -64,11 +65,12 @@ def open_archive(path: Path, name: str | None = None) -> Archive:
 
     Raises
     ------
-    ArchiveError : cannot be opened, or no container that poseda reads (says what it is)
+    ArchiveError : cannot be opened
+    ForeignFileError : no container that poseda reads (says what it is)
     DamagedArchiveError : empty, truncated
     UnsafeArchiveError : claims absurd sizes
     """
-    name = name or path.name
+    name = printable(name or path.name)
     head = first_bytes(path, name)
     if not head:
         raise DamagedArchiveError(name, "the file is empty; fetch it again.")
@@ -81,7 +83,12 @@ def open_archive(path: Path, name: str | None = None) -> Archive:
     heads = (head, head.lstrip().lower())
     known = next((text for magic, text in FOREIGN.items() if any(h.startswith(magic) for h in heads)), None)
     found = known or "neither a zip (npz) nor HDF5 (h5, MATLAB v7.3)"
-    raise ArchiveError(name, f"not an archive that poseda reads: {found}. See `poseda layouts`.")
+    raise ForeignFileError(name, f"not an archive that poseda reads: {found}. See `poseda layouts`.")
+
+
+def printable(name: str) -> str:
+    """A file's name as text that any file and terminal can hold; file systems allow more than UTF-8."""
+    return os.fsencode(name).decode("utf-8", "replace")
 
 
 def first_bytes(path: Path, name: str) -> bytes:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,14 +15,16 @@ from poseda_cli.errors import OutputError
 
 
 @contextmanager
-def new_folder(target: Path, overwrite: bool, marks: Iterable[str], inputs: Iterable[Path] = ()) -> Iterator[Path]:
+def new_folder(
+    target: Path, overwrite: bool, ours: Callable[[Path], bool], inputs: Iterable[Path] = ()
+) -> Iterator[Path]:
     """A temporary folder beside `target` that takes its place when the block ends well.
 
     Parameters
     ----------
     target : where the folder shall be
     overwrite : whether a folder that poseda wrote may be replaced; nothing else ever is
-    marks : names of files by which such a folder is known
+    ours : whether a folder is one that poseda wrote, and holds nothing else
     inputs : files that are being read; the output may not contain them
 
     Yields
@@ -32,8 +35,9 @@ def new_folder(target: Path, overwrite: bool, marks: Iterable[str], inputs: Iter
     ------
     OutputError : `target` exists and may not be replaced, or the disk refuses
     """
-    check_free(target, overwrite, marks, inputs)
-    made = [parent for parent in target.absolute().parents if not parent.exists()]
+    check_free(target, overwrite, ours, inputs)
+    with _as_output_error(target):
+        made = [parent for parent in target.absolute().parents if not parent.exists()]
     try:
         with _as_output_error(target):
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -54,19 +58,22 @@ def new_folder(target: Path, overwrite: bool, marks: Iterable[str], inputs: Iter
         raise
 
 
-def check_free(target: Path, overwrite: bool, marks: Iterable[str], inputs: Iterable[Path] = ()) -> None:
+def check_free(target: Path, overwrite: bool, ours: Callable[[Path], bool], inputs: Iterable[Path] = ()) -> None:
     """Refuse a place that an output may not take; see `new_folder`."""
-    place = target.absolute().resolve()
+    place = Path(os.path.realpath(target))
     for path in inputs:
-        if place == path.resolve() or place in path.resolve().parents:
+        real = Path(os.path.realpath(path))
+        if place == real or place in real.parents:
             raise OutputError(f"{target}: holds the input {path.name}; choose another output folder.")
     if not os.path.lexists(target):
         return
     if not overwrite:
         raise OutputError(f"{target}: exists already; --overwrite replaces it, if poseda wrote it.")
-    ours = target.is_dir() and not target.is_symlink() and all((target / mark).is_file() for mark in marks)
-    if not ours:
-        raise OutputError(f"{target}: exists and was not written by poseda; it is never replaced. Choose another.")
+    if target.is_symlink() or not target.is_dir() or not ours(target):
+        raise OutputError(
+            f"{target}: exists and was not written by poseda, or holds other files; it is never replaced. "
+            "Choose another."
+        )
 
 
 def _finish(folder: Path) -> None:
@@ -102,5 +109,11 @@ def _as_output_error(target: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise OutputError(f"{target}: not written, {reason}. Nothing was left behind.") from error
+        raise OutputError(f"{target}: not written, {reason(error)}. Nothing was left behind.") from error
+
+
+def reason(error: OSError) -> str:
+    """Why the system refused, in its own few words; HDF5 hides them in a page of its internals."""
+    hidden = re.search(r"error message = '([^']+)'", str(error))
+    text = os.strerror(error.errno) if error.errno else hidden.group(1) if hidden else str(error)
+    return text.lower()

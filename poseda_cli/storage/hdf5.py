@@ -108,6 +108,6 @@ class Hdf5Archive:
         try:
             with h5py.File(self.path, "r") as file:
                 yield file
-        except (OSError, RuntimeError, KeyError) as error:
+        except (OSError, RuntimeError, KeyError, TypeError, ValueError) as error:
             message = f"damaged HDF5 ({str(error).strip()}). The download is incomplete or was altered; fetch it again."
             raise DamagedArchiveError(self.name, message, member) from error

@@ -19,7 +19,7 @@ from typing import IO, Any
 import numpy as np
 from numpy.lib import format as npy
 
-from poseda_cli.errors import ArchiveError, DamagedArchiveError, UnsafeArchiveError, listed
+from poseda_cli.errors import ArchiveError, DamagedArchiveError, ForeignFileError, UnsafeArchiveError, listed
 from poseda_cli.storage.pickles import MOST_DIMENSIONS, MalformedPickleError, UnsafePickleError, read_pickle
 
 MOST_MEMBERS = 10_000
@@ -41,7 +41,7 @@ class NpzArchive:
 
     Raises
     ------
-    ArchiveError : a zip, but no npz
+    ForeignFileError : a zip, but no npz
     DamagedArchiveError : a truncated zip
     UnsafeArchiveError : sizes, names or methods that an npz does not have
     """
@@ -163,7 +163,7 @@ class NpzArchive:
 def _check_entries(entries: list[zipfile.ZipInfo], name: str, largest: int) -> None:
     names = [entry.filename for entry in entries]
     if not names or not all(member.endswith(".npy") for member in names):
-        raise ArchiveError(name, f"a zip, but no npz: it holds {listed(names, most=5)}.")
+        raise ForeignFileError(name, f"a zip, but no npz: it holds {listed(names, most=5)}.")
     if len(names) > MOST_MEMBERS or len(set(names)) != len(names):
         raise UnsafeArchiveError(name, f"{len(names)} members, some of the same name; it was not loaded.")
     if any(entry.flag_bits & 1 for entry in entries):

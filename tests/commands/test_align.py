@@ -174,7 +174,10 @@ def test_selections_and_options(poseda, source_file, target_folder, out, options
 
 
 def test_intrinsics_replace_the_targets_camera(poseda, source_file, target_folder, out):
-    poseda("align", source_file, "-t", target_folder / "TS5", "-o", out, "--intrinsics", "1400,1300,900,500,1920,1080")
+    result = poseda(
+        "align", source_file, "-t", target_folder / "TS5", "-o", out, "--intrinsics", "1400,1300,900,500,1920,1080"
+    )
+    assert "in place of the published camera of TS5" in result.stderr
     cameras = columns(out / "augmented.h5")["cameras"]
     assert [cameras[0][key] for key in ("width", "height", "fx", "fy", "cx", "cy")] == [
         1920,
@@ -187,7 +190,16 @@ def test_intrinsics_replace_the_targets_camera(poseda, source_file, target_folde
 
 
 @pytest.mark.parametrize(
-    "given", ["1,2,3", "a,b,c,d,e,f", "1400,1300,900,500,0,1080", "1.4,1.3,0,0,2,2", "nan,1,1,1,1,1"]
+    "given",
+    [
+        "1,2,3",
+        "a,b,c,d,e,f",
+        "1400,1300,900,500,0,1080",
+        "1.4,1.3,0,0,2,2",
+        "nan,1,1,1,1,1",
+        "1500,1500,1e300,9,9,9",
+        "1500,1500,1,1,1e20,9",
+    ],
 )
 def test_intrinsics_that_are_none(poseda, source_file, target_folder, out, given):
     result = poseda("align", source_file, "-t", target_folder, "-o", out, "--intrinsics", given, code=2)
@@ -252,6 +264,21 @@ def test_a_folder_of_somebody_else_is_never_replaced(poseda, source_file, target
     assert left_over(out) == ["thesis.tex"]
 
 
+def test_an_output_with_something_else_in_it_is_never_replaced(poseda, source_file, target_folder, out):
+    poseda("align", source_file, "--target", target_folder, "-o", out, "--subjects", "S1")
+    (out / "checkpoint.pt").write_text("two days of training")
+    result = poseda("align", source_file, "--target", target_folder, "-o", out, "--overwrite", code=4)
+    assert "holds other files" in result.stderr
+    assert (out / "checkpoint.pt").read_text() == "two days of training"
+
+
+def test_a_summary_of_somebody_else_makes_no_output(poseda, source_file, target_folder, out):
+    out.mkdir()
+    (out / "summary.json").write_text("{}")
+    poseda("align", source_file, "--target", target_folder, "-o", out, "--overwrite", code=4)
+    assert (out / "summary.json").read_text() == "{}"
+
+
 def test_the_output_may_not_be_an_input(poseda, source_file, target_folder, tmp_path):
     poseda("align", source_file, "--target", target_folder, "-o", tmp_path / "a", "--subjects", "S1")
     result = poseda("align", tmp_path / "a", "-t", target_folder, "-o", tmp_path / "a", "--overwrite", code=4)
@@ -267,7 +294,25 @@ def test_places_where_nothing_can_be_written(poseda, source_file, target_folder,
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_leaves_nothing_behind(source_file, target_folder, out, number):
+def test_a_signal_in_a_callback_that_swallows_exceptions_still_ends_the_run(number):
+    script = (
+        "import os, time, weakref\n"
+        "from poseda_cli.commands.console import run\n"
+        "class Thing: pass\n"
+        "def work():\n"
+        "    thing = Thing()\n"
+        f"    reference = weakref.ref(thing, lambda _: (os.kill(os.getpid(), {int(number)}), time.sleep(0.01)))\n"
+        "    del thing\n"
+        "    for _ in range(1000): time.sleep(0.01)\n"
+        "run(work)\n"
+    )
+    result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=9)
+    assert result.returncode == 128 + number
+    assert "ignored" not in result.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_leaves_leaves_nothing_behind(source_file, target_folder, out, number):
     slow = (
         "import time\n"
         "from poseda_cli.layouts import poseda\n"

@@ -6,7 +6,7 @@ import pytest
 
 from poseda_cli.commands.many import repeat_option
 
-FLAGS = {"--json", "-q", "--overwrite"}
+FLAGS = {"--json", "-j", "-q", "--overwrite"}
 
 
 @pytest.mark.parametrize(
@@ -22,8 +22,10 @@ FLAGS = {"--json", "-q", "--overwrite"}
         ("--target a s -o x", "--target a s -o x"),
         ("-o x --target a s1", "-o x --target a s1"),
         ("--seed 3 s --target a b", "--seed 3 s --target a --target b"),
-        ("s --target=a b", "s --target=a b"),
+        ("s --target=a b", "s --target=a --target b"),
         ("s --target a -- b", "s --target a -- b"),
+        ("--target a b -- s", "--target a --target b -- s"),
+        ("-qj s --target a b", "-qj s --target a --target b"),
         ("s --target - b", "s --target - --target b"),
     ],
 )

@@ -37,8 +37,8 @@ def save_3d(path: Path, tree: dict) -> Path:
     return path
 
 
-def save_2d(path: Path, joints: int = 17) -> Path:
-    views = np.random.default_rng(0).uniform(100, 900, (5, joints, 2)).astype(np.float32)
+def save_2d(path: Path, joints: int = 17, scale: float = 1) -> Path:
+    views = np.random.default_rng(0).uniform(100, 900, (5, joints, 2)).astype(np.float32) * np.float32(scale)
     views[:, 0] = (views[:, 1] + views[:, 4]) / 2
     tree = {"S1": {"Walking 1": [views] * 4}}
     np.savez(path, positions_2d=np.array(tree, dtype=object), metadata=np.array({"num_joints": joints}, dtype=object))
@@ -136,11 +136,11 @@ def test_a_file_given_twice(refused, source_file, target_folder, tmp_path):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--subjects", "S2"], "No subject S2 in the data; it has S1, S5, S6, S7, S8, S9, S11."),
-        (["--actions", "Jumping"], "No action Jumping in the data; it has Walking, Greeting, Sitting, Directions."),
-        (["--cameras", "1"], "No camera 1 in the data; it has 54138969, 55011271, 58860488, 60457274."),
-        (["--target-subjects", "TS7"], "No subject TS7 in the data; it has TS1, TS2, TS3, TS4, TS5, TS6."),
-        (["--target-cameras", "8"], "No camera 8 in the data; it has TS1, TS2"),
+        (["--subjects", "S2"], "no subject S2 in the data; it has S1, S5, S6, S7, S8, S9, S11."),
+        (["--actions", "Jumping"], "no action Jumping in the data; it has Walking, Greeting, Sitting, Directions."),
+        (["--cameras", "1"], "no camera 1 in the data; it has 54138969, 55011271, 58860488, 60457274."),
+        (["--target-subjects", "TS7"], "no subject TS7 in the data; it has TS1, TS2, TS3, TS4, TS5, TS6."),
+        (["--target-cameras", "8"], "no camera 8 in the data; it has TS1, TS2"),
     ],
 )
 def test_unknown_names_in_a_selection(refused, options, message):
@@ -186,6 +186,24 @@ def test_units_that_contradict_the_data(refused, source_file, target_folder, tmp
         "TS1/annot_data.mat: annot3: thighs measure 0.4.*in m, .*Multiply them by 1000",
         refused(target=tmp_path / "TS1"),
     )
+
+
+def test_normalised_2d_where_pixels_should_be(refused, target_folder, tmp_path):
+    shutil.copytree(target_folder / "TS5", tmp_path / "TS5")
+    with h5py.File(tmp_path / "TS5" / "annot_data.mat", "r+") as file:
+        file["annot2"][...] = file["annot2"][...] / 960 - 1
+    text = refused("--intrinsics", "1684,1673,940,560,1920,1080", target=tmp_path / "TS5")
+    assert_matches("TS5/annot_data.mat: annot2: 2D coordinates reach .*normalised or empty, .*pixels", text)
+    flat = save_2d(tmp_path / "data_2d_h36m_gt.npz", scale=1 / 500)
+    assert_matches("data_2d_h36m_gt.npz: positions_2d: 2D coordinates reach", refused(target=flat))
+
+
+@pytest.mark.parametrize("place", ["x" * 300, "loop", "a file/inside"])
+def test_paths_that_lead_nowhere(refused, tmp_path, place):
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "a file").touch()
+    refused(source=tmp_path / place)
+    refused(target=tmp_path / place)
 
 
 def test_joint_order_that_contradicts_the_data(refused, source_file, tmp_path):
@@ -244,5 +262,7 @@ def test_a_damaged_sequence_in_a_folder_is_not_left_out_in_silence(refused, targ
 def test_other_files_in_a_folder_are_left_out_aloud(poseda, source_file, target_folder, tmp_path):
     shutil.copytree(target_folder, tmp_path / "set")
     np.savez(tmp_path / "set" / "other.npz", a=np.zeros(3))
+    (tmp_path / "set" / "TS1" / "TS1_crop_info.mat").write_bytes(b"MATLAB 5.0 MAT-file".ljust(600))
     result = poseda("align", source_file, "--target", tmp_path / "set", "-o", tmp_path / "out")
-    assert "left out set/other.npz: no archive of poses that poseda knows" in result.stderr
+    for name in ("set/other.npz", "set/TS1/TS1_crop_info.mat"):
+        assert f"left out {name}: no archive of poses that poseda knows" in result.stderr

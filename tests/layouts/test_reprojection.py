@@ -15,14 +15,14 @@ PIXELS = w.mpi_pixels(SEEN, w.TS5_CAMERA)
 
 @pytest.mark.parametrize("name", ["right", "wrong", "garden"])
 def test_finds_the_camera_that_agrees(name):
-    camera, kind = find_camera(name, PUBLISHED, SEEN, PIXELS)
+    camera, kind, _ = find_camera(name, PUBLISHED, SEEN, PIXELS)
     assert (camera.name, kind) == (name, "annot3")
     assert (camera.intrinsics, camera.centre) == (RIGHT.intrinsics, RIGHT.centre)
 
 
 def test_of_cameras_alike_the_named_one_is_taken():
     twin = Camera("twin", RIGHT.intrinsics, centre=(4, 5, 6))
-    camera, _ = find_camera("twin", {"right": RIGHT, "twin": twin}, SEEN, PIXELS)
+    camera, _, _ = find_camera("twin", {"right": RIGHT, "twin": twin}, SEEN, PIXELS)
     assert camera == twin
 
 
@@ -37,13 +37,13 @@ def test_of_cameras_alike_the_named_one_is_taken():
     ids=["annot3", "univ_annot3", "root-relative", "elsewhere"],
 )
 def test_kinds_of_poses(poses, kind, known):
-    camera, found = find_camera("right", PUBLISHED, poses, PIXELS)
+    camera, found, _ = find_camera("right", PUBLISHED, poses, PIXELS)
     assert (camera.name, found) == ("right", kind)
     assert camera.intrinsics == (RIGHT.intrinsics if known else None)
 
 
 def test_root_relative_poses_before_a_camera_of_no_name():
-    camera, kind = find_camera("garden", PUBLISHED, SEEN - SEEN[:, 14:15], PIXELS)
+    camera, kind, _ = find_camera("garden", PUBLISHED, SEEN - SEEN[:, 14:15], PIXELS)
     assert (camera, kind) == (Camera("garden"), "root-relative")
 
 
@@ -56,7 +56,7 @@ def test_hips_and_spine_may_miss():
 
 @pytest.mark.parametrize(("off", "agrees"), [(0.4, True), (0.6, False)])
 def test_half_a_pixel_is_the_limit(off, agrees):
-    camera, _ = find_camera("right", PUBLISHED, SEEN, PIXELS + np.array([off, 0]))
+    camera, _, _ = find_camera("right", PUBLISHED, SEEN, PIXELS + np.array([off, 0]))
     assert (camera.intrinsics is not None) == agrees
 
 

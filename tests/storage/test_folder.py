@@ -9,6 +9,10 @@ from poseda_cli.storage.folder import new_folder
 MARKS = ("augmented.h5", "summary.json")
 
 
+def marked(folder):
+    return all((folder / mark).is_file() for mark in MARKS)
+
+
 def write(folder, text="new"):
     for mark in MARKS:
         (folder / mark).write_text(text)
@@ -26,7 +30,7 @@ def contents(path):
 
 def test_appears_only_at_the_end(tmp_path):
     target = tmp_path / "aligned"
-    with new_folder(target, False, MARKS) as folder:
+    with new_folder(target, False, marked) as folder:
         write(folder)
         assert not target.exists()
         assert folder.parent == tmp_path
@@ -36,14 +40,14 @@ def test_appears_only_at_the_end(tmp_path):
 
 def test_has_the_permissions_of_any_new_folder(tmp_path):
     (tmp_path / "ordinary").mkdir()
-    with new_folder(tmp_path / "aligned", False, MARKS) as folder:
+    with new_folder(tmp_path / "aligned", False, marked) as folder:
         write(folder)
     modes = [stat.S_IMODE((tmp_path / name).stat().st_mode) for name in ("ordinary", "aligned")]
     assert modes[0] == modes[1]
 
 
 def test_missing_parents_are_made(tmp_path):
-    with new_folder(tmp_path / "runs" / "today" / "aligned", False, MARKS) as folder:
+    with new_folder(tmp_path / "runs" / "today" / "aligned", False, marked) as folder:
         write(folder)
     assert (tmp_path / "runs" / "today" / "aligned" / MARKS[0]).is_file()
 
@@ -62,7 +66,7 @@ def test_failure_leaves_everything_as_it_was(error, raised, existed, tmp_path):
     target = tmp_path / "aligned"
     if existed:
         ours(target)
-    with pytest.raises(raised), new_folder(target, True, MARKS) as folder:
+    with pytest.raises(raised), new_folder(target, True, marked) as folder:
         write(folder)
         raise error
     assert [path.name for path in tmp_path.iterdir()] == ["aligned"] * existed
@@ -71,7 +75,7 @@ def test_failure_leaves_everything_as_it_was(error, raised, existed, tmp_path):
 
 
 def refuse(target, overwrite, said, inputs=()):
-    with pytest.raises(OutputError, match=said), new_folder(target, overwrite, MARKS, inputs):
+    with pytest.raises(OutputError, match=said), new_folder(target, overwrite, marked, inputs):
         pytest.fail("the block was entered")
 
 
@@ -83,7 +87,7 @@ def test_existing_folder_needs_overwrite(tmp_path):
 
 def test_overwrite_replaces_what_poseda_wrote(tmp_path):
     target = ours(tmp_path / "aligned")
-    with new_folder(target, True, MARKS) as folder:
+    with new_folder(target, True, marked) as folder:
         write(folder)
         assert contents(target) == dict.fromkeys(MARKS, "old")
     assert contents(target) == dict.fromkeys(MARKS, "new")
@@ -100,7 +104,7 @@ def test_old_folder_comes_back_if_the_new_one_cannot_take_its_place(tmp_path, mo
         return rename(path, place)
 
     monkeypatch.setattr(Path, "rename", fail_for_the_new)
-    with pytest.raises(OutputError, match="input/output error"), new_folder(target, True, MARKS) as folder:
+    with pytest.raises(OutputError, match="input/output error"), new_folder(target, True, marked) as folder:
         write(folder)
     assert contents(target) == dict.fromkeys(MARKS, "old")
     assert [path.name for path in tmp_path.iterdir()] == ["aligned"]
@@ -156,13 +160,13 @@ def test_parent_that_is_a_file(tmp_path):
 
 
 def test_name_that_no_disk_takes(tmp_path):
-    with pytest.raises(OutputError, match="too long"), new_folder(tmp_path / ("n" * 300), False, MARKS) as folder:
+    with pytest.raises(OutputError, match="too long"), new_folder(tmp_path / ("n" * 300), False, marked) as folder:
         write(folder)
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("name", ["n" * 255, "好" * 85], ids=["255 letters", "85 letters of 3 bytes"])
 def test_longest_name_that_disks_take(name, tmp_path):
-    with new_folder(tmp_path / name, False, MARKS) as folder:
+    with new_folder(tmp_path / name, False, marked) as folder:
         write(folder)
     assert [path.name for path in tmp_path.iterdir()] == [name]
