@@ -1,4 +1,4 @@
-"""Row-wise work on two threads, in blocks small enough to stay in cache."""
+"""Row-wise work on several threads, in blocks small enough to stay in cache."""
 
 from __future__ import annotations
 

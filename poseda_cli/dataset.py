@@ -229,10 +229,10 @@ class PoseDataset:
         return selected._take(chosen, stride)
 
     def place(self, row: int) -> str:
-        """Which frame a row is, in words."""
+        """Which pose a row is, in words; counted as read, as `source_index` and `target_index` are."""
         starts = [sequence.start for sequence in self.sequences]
         sequence = self.sequences[bisect_right(starts, row) - 1]
-        return f"{sequence.subject} {sequence.action}, camera {sequence.camera}, frame {row - sequence.start}"
+        return f"{sequence.subject} {sequence.action}, camera {sequence.camera}, row {self.rows[row]} as read"
 
     def _take(self, chosen: list[Sequence], stride: int) -> PoseDataset:
         start, sequences = 0, []

@@ -140,13 +140,20 @@ def prepare(
     _check_kinds(source, target)
     if options.intrinsics is not None:
         target = with_intrinsics(target, options.intrinsics)
-    source = source.to_skeleton(SKELETONS[options.skeleton])
+    try:
+        source = source.to_skeleton(SKELETONS[options.skeleton])
+    except SkeletonError as error:
+        raise SkeletonError(f"{source.title}: {error} --skeleton h36m16 needs no Neck/Nose.") from error
     poses = TargetPoses.of(target, source.skeleton, options.screen, options.invalid)
     return Alignment(source, poses, place(source, poses, options, jobs, progress), options, jobs, chunk)
 
 
 def _check_kinds(source: PoseDataset, target: PoseDataset) -> None:
     """Each side has the poses that it is needed for; the same file is not on both."""
+    checksums = {file.sha256 for file in source.origin.files}
+    twice = [file.name for file in target.origin.files if file.sha256 in checksums]
+    if twice:
+        raise InputError(f"{listed(twice)} is both source and target. Name another target.")
     exchanged = (source.poses_3d is None and target.poses_3d is not None) or (
         target.poses_2d is None and source.poses_2d is not None
     )
@@ -155,9 +162,5 @@ def _check_kinds(source: PoseDataset, target: PoseDataset) -> None:
         raise InputError(f"{source.title}: 2D poses only; the source needs 3D poses (data_3d_h36m.npz).{hint}")
     if target.poses_2d is None:
         raise InputError(f"{target.title}: 3D poses only; the target needs 2D poses.{hint}")
-    checksums = {file.sha256 for file in source.origin.files}
-    twice = [file.name for file in target.origin.files if file.sha256 in checksums]
-    if twice:
-        raise InputError(f"{listed(twice)} is both source and target. Name another target.")
     if "Hip" not in target.skeleton.position:
         raise SkeletonError(f"{target.title}: {target.skeleton.name} has no pelvis to align.")

@@ -77,8 +77,8 @@ def test_joints_are_mapped_by_name(poses):
 
 
 def test_a_row_can_be_named(poses):
-    assert poses.place(0) == "S1 Walking 1, camera left, frame 0"
-    assert poses.place(20 * 7 + 4) == "S5 Walking 1, camera right, frame 4"
+    assert poses.place(0) == "S1 Walking 1, camera left, row 0 as read"
+    assert poses.place(20 * 7 + 4) == "S5 Walking 1, camera right, row 144 as read"
 
 
 def test_several_data_sets_become_one(poses):

@@ -7,6 +7,7 @@ import pytest
 
 import poseda_cli as poseda
 from poseda_cli.cameras import Camera, Intrinsics
+from poseda_cli.dataset import InputFile
 from poseda_cli.errors import InputError, SkeletonError, UsageError
 from poseda_cli.options import AlignOptions
 from poseda_cli.pipeline import prepare
@@ -199,8 +200,8 @@ def test_a_joint_behind_the_camera_is_dropped(source, target):
     ("side", "rows", "value", "message"),
     [
         ("source", [24], np.nan, "source.npz: 1 source poses have numbers that are not finite, or no extent; "
-         "the first is S1 Walking 1, camera right, frame 4"),
-        ("target", [16], 0.0, "target.mat: 1 target poses .* TS5 Seq1, camera tele, frame 1"),
+         "the first is S1 Walking 1, camera right, row 24 as read"),
+        ("target", [16], 0.0, "target.mat: 1 target poses .* TS5 Seq1, camera tele, row 16 as read"),
     ],
 )  # fmt: skip
 def test_invalid_poses_can_be_an_error(source, target, side, rows, value, message):
@@ -225,11 +226,11 @@ def test_nothing_valid_is_an_error(source, target):
 
 
 def test_sides_need_what_they_are_for(source, target):
-    flat = replace(target, poses_3d=None)
-    with pytest.raises(InputError, match="target.mat: 2D poses only; the source needs 3D"):
+    flat = replace(target, poses_3d=None, origin=replace(target.origin, files=(InputFile("flat.npz", 1, "cc"),)))
+    with pytest.raises(InputError, match="flat.npz: 2D poses only; the source needs 3D"):
         poseda.align(flat, target)
-    with pytest.raises(InputError, match="source.npz: 3D poses only; the target needs 2D poses"):
-        poseda.align(replace(source), replace(source, origin=replace(source.origin)))
+    with pytest.raises(InputError, match="other.npz: 3D poses only; the target needs 2D poses"):
+        poseda.align(source, replace(source, origin=replace(source.origin, files=(InputFile("other.npz", 1, "dd"),))))
 
 
 def test_exchanged_sides_are_noticed(source, target):
@@ -266,7 +267,7 @@ def test_options_out_of_range(source, target, options):
 
 
 def test_17_joints_cannot_be_made_of_16(source, target):
-    with pytest.raises(SkeletonError, match="no joint for Neck/Nose"):
+    with pytest.raises(SkeletonError, match="source.npz: .*no joint for Neck/Nose.*--skeleton h36m16"):
         poseda.align(source.to_skeleton(H36M16), target)
 
 

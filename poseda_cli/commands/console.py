@@ -89,6 +89,9 @@ class Console:
 
 def run(app: Callable[[], object]) -> NoReturn:
     """Run the command line and leave with the documented exit code."""
+    # A closed stream is None here; print would take stdout for stderr then.
+    sys.stdout = sys.stdout or Path(os.devnull).open("w")  # noqa: SIM115  (for as long as we run)
+    sys.stderr = sys.stderr or Path(os.devnull).open("w")  # noqa: SIM115  (for as long as we run)
     signal.signal(signal.SIGTERM, _terminate)
     signal.signal(signal.SIGALRM, _again)
     sys.unraisablehook = _swallowed

@@ -48,7 +48,7 @@ def _change(before: float | None, after: float | None, plain: bool) -> str:
     if before is None:
         return f"{after:.4f}"
     colour = "green" if after < before else "yellow"
-    return f"{before:.3f} {'->' if plain else '→'} [{colour}]{after:.4f}[/]"
+    return f"{before:.4f} {'->' if plain else '→'} [{colour}]{after:.4f}[/]"
 
 
 def _moments(entry: dict[str, float], plain: bool) -> str:

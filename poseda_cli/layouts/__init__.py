@@ -83,6 +83,8 @@ def read(
     """
     if isinstance(paths, (str, os.PathLike)):
         paths = [paths]
+    if not paths:
+        raise UsageError("nothing to read: name at least one file or folder.")
     if layout is not None:
         layout_module(layout)
     groups, skipped = _recognise_all([Path(path) for path in paths], layout)
@@ -137,7 +139,8 @@ def _recognise_all(paths: list[Path], layout: str | None) -> tuple[dict[str, lis
             status = archive.path.stat()
             identity = (status.st_dev, status.st_ino)
             if identity in seen:
-                raise InputError(f"{archive.name} is given twice (also as {seen[identity]}). Name it once.")
+                other = f" (also as {seen[identity]})" if seen[identity] != archive.name else ""
+                raise InputError(f"{archive.name} is given twice{other}. Name it once.")
             seen[identity] = archive.name
             groups.setdefault(name, []).append(archive)
     return groups, tuple(notes)

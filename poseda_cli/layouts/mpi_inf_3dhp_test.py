@@ -88,9 +88,11 @@ def _frames(archive: Archive) -> int:
 
 
 def _subject(archive: Archive) -> str:
-    """TS1 ... TS6 from the folder; the file itself has the same name in all of them."""
+    """TS1 ... TS6 from the folder, since the file has the same name in all of them; else the file's own name."""
     folder = printable(Path(os.path.realpath(archive.path.parent)).name)
-    return folder.upper() if re.fullmatch(r"(?i)TS\d+", folder) else folder or archive.path.stem
+    if re.fullmatch(r"(?i)TS\d+", folder):
+        return folder.upper()
+    return folder if archive.path.stem == "annot_data" else printable(archive.path.stem)
 
 
 def _read_one(archive: Archive, subject: str) -> _Sequence:

@@ -340,6 +340,16 @@ def test_a_closed_pipe_is_no_error(source_file, target_folder, out):
     assert (result.returncode, result.stdout, result.stderr) == (0, "[\n", "")
 
 
+@pytest.mark.parametrize("stream", ["1", "2"])
+def test_closed_streams_are_no_error(source_file, target_folder, out, stream):
+    command = f"{sys.executable} -m poseda_cli align '{source_file}' -t '{target_folder}' -o '{out}' --json {stream}>&-"
+    result = subprocess.run(["bash", "-c", command], capture_output=True, text=True)
+    assert result.returncode == 0
+    assert (out / "summary.json").is_file()
+    if stream == "2":
+        assert json.loads(result.stdout)["output"]["poses"] == 3360
+
+
 def test_a_full_disk_behind_stdout_is_said(source_file, target_folder, out):
     arguments = [sys.executable, "-m", "poseda_cli", "cameras", "--json"]
     with Path("/dev/full").open("w") as full:
