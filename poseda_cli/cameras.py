@@ -96,14 +96,6 @@ def world_to_camera(points: Floats, rotation: Floats, centre: Floats) -> Floats:
     return seen
 
 
-def camera_to_world(points: Floats, rotation: Floats, centre: Floats) -> Floats:
-    """The inverse of `world_to_camera`: R^T X + C.
-
-    Parameters and returns as there, with the spaces exchanged.
-    """
-    return world_to_camera(points, np.asarray(rotation).T, np.zeros(3)) + np.asarray(centre, np.float64)
-
-
 def distortion_table(cameras: tuple[Camera, ...]) -> NDArray[np.float64]:
     """k1, k2, k3, p1, p2 of each camera.
 
