@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from collections.abc import Sequence as Listed
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +31,34 @@ class Sequence(NamedTuple):
     copy: int = 0
 
 
+Severity = Literal["note", "warning", "error"]
+
+
+class Problem(NamedTuple):
+    """Something about an archive that its user should know: a known defect, a contradiction, a loss.
+
+    `code` is for scripts, `message` for people.
+    """
+
+    code: str
+    severity: Severity
+    message: str
+
+
+class Stored(NamedTuple):
+    """How an archive has its poses, before they were read into metres, camera space and pixels.
+
+    units : 'm' or 'mm', None without 3D
+    frame : 'world', 'camera', 'root-relative', None without 3D
+    screen : 'pixels', 'aspect' or 'axes' (normalised), None without 2D
+    """
+
+    skeleton: Skeleton
+    units: str | None = None
+    frame: str | None = None
+    screen: str | None = None
+
+
 class InputFile(NamedTuple):
     """A file that was read: its name without the place it lies in, bytes, and checksum."""
 
@@ -50,6 +78,8 @@ class Origin:
     files : what was read
     notes : what was inferred from the data, one sentence each
     selection : the subjects, actions, cameras and stride that `select` was asked for
+    stored : how the archive has its poses; None where several archives differ in it
+    problems : what the user should know about the data
     """
 
     layout: str
@@ -57,20 +87,29 @@ class Origin:
     files: tuple[InputFile, ...] = ()
     notes: tuple[str, ...] = ()
     selection: Mapping[str, Any] = field(default_factory=lambda: dict(EVERYTHING))
+    stored: Stored | None = None
+    problems: tuple[Problem, ...] = ()
 
 
 class Chunk(NamedTuple):
     """Some rows of a data set on their way to a file.
 
     poses_3d (n, J, 3) metres, camera space; poses_2d (n, J, 2) pixels; camera (n,) rows of the
-    cameras; source_index, target_index (n,) rows as read, -1 for none.
+    cameras; source_index, target_index (n,) rows as read, -1 for none; visible (n, J) where known.
     """
 
-    poses_3d: NDArray[np.float32]
-    poses_2d: NDArray[np.float32]
+    poses_3d: NDArray[np.float32] | None
+    poses_2d: NDArray[np.float32] | None
     camera: NDArray[np.uint16]
     source_index: NDArray[np.int64]
     target_index: NDArray[np.int64]
+    visible: NDArray[np.bool_] | None = None
+
+
+def join(chunks: Iterable[Chunk]) -> Chunk:
+    """All rows of some chunks in one."""
+    columns = zip(*chunks, strict=True)
+    return Chunk(*(None if parts[0] is None else np.concatenate(parts) for parts in columns))
 
 
 class ChunkSource(Protocol):
@@ -114,6 +153,8 @@ class PoseDataset:
     cameras : the views
     sequences : in row order, covering all rows
     poses_3d : (N, J, 3) float32, metres, camera space (x right, y down, z forward), or None
+    absolute : whether poses_3d are where they were filmed; else each root is the origin, and only axes
+        and size are those of camera space
     poses_2d : (N, J, 2) float32, pixels of the full image, or None
     visible : (N, J) bool, or None where the archive does not say
     rows : (N,) index of each pose in the archive as read
@@ -129,6 +170,7 @@ class PoseDataset:
     visible: NDArray[np.bool_] | None = None
     rows: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
     origin: Origin = Origin("memory")
+    absolute: bool = True
 
     def __post_init__(self) -> None:
         count, joints = len(self.camera), len(self.skeleton)
@@ -291,14 +333,18 @@ def concatenate(datasets: Listed[PoseDataset]) -> PoseDataset:
         parts = [getattr(dataset, name) for dataset in datasets]
         columns[name] = None if any(part is None for part in parts) else parts
     layouts = tuple(dict.fromkeys(dataset.origin.layout for dataset in datasets))
+    stored = {dataset.origin.stored for dataset in datasets}
     origin = Origin(
         layout="+".join(layouts),
         dataset=first.origin.dataset if len({d.origin.dataset for d in datasets}) == 1 else None,
         files=tuple(file for dataset in datasets for file in dataset.origin.files),
         notes=tuple(note for dataset in datasets for note in dataset.origin.notes),
+        stored=first.origin.stored if len(stored) == 1 else None,
+        problems=tuple(problem for dataset in datasets for problem in dataset.origin.problems),
     )
     joined: dict[str, Any] = {name: None if parts is None else np.concatenate(parts) for name, parts in columns.items()}
-    return PoseDataset(first.skeleton, cameras=tuple(cameras), sequences=tuple(sequences), origin=origin, **joined)
+    heads: dict[str, Any] = {"cameras": tuple(cameras), "sequences": tuple(sequences), "absolute": first.absolute}
+    return PoseDataset(first.skeleton, origin=origin, **heads, **joined)
 
 
 def _check_alike(datasets: Listed[PoseDataset]) -> None:
@@ -317,6 +363,11 @@ def _check_alike(datasets: Listed[PoseDataset]) -> None:
                     f"{has.title} has {kind} poses, {lacks.title} has none: "
                     "they cannot be read as one data set. Run poseda for each."
                 )
+        if dataset.absolute != first.absolute:
+            raise InputError(
+                f"{first.title} and {dataset.title}: only one of them has 3D poses where they were filmed, the other "
+                "has them relative to the root. Run poseda for each."
+            )
         for sequence in dataset.sequences:
             key = (dataset.origin.dataset, *sequence._replace(start=0, length=0))
             if dataset.origin.dataset and seen.setdefault(key, dataset) is not dataset:

@@ -25,11 +25,15 @@ class ArchiveError(InputError):
     path : the file, as the user named it
     message : what was found, what was expected, what to do
     member : the member, data set or key inside the file, where one is to blame
+    code : what is wrong, in one word, as `poseda inspect --json` has it
     """
 
-    def __init__(self, path: object, message: str, member: str | None = None) -> None:
+    code = "unusable"
+
+    def __init__(self, path: object, message: str, member: str | None = None, *, code: str | None = None) -> None:
         self.path = path
         self.member = member
+        self.code = code or self.code
         where = f"{path}: {member}" if member else f"{path}"
         super().__init__(f"{where}: {message}")
 
@@ -37,21 +41,48 @@ class ArchiveError(InputError):
 class DamagedArchiveError(ArchiveError):
     """Truncated or altered bytes."""
 
+    code = "damaged"
+
 
 class UnsafeArchiveError(ArchiveError):
     """Content that reading pose data never needs: code, foreign files, absurd sizes."""
+
+    code = "unsafe"
 
 
 class ForeignFileError(ArchiveError):
     """A file of another kind altogether."""
 
+    code = "foreign-file"
+
+
+class MissingExtraError(ArchiveError):
+    """A file that takes a package which is not installed.
+
+    Parameters
+    ----------
+    path : the file
+    what : its kind
+    package : what reads it
+    extra : the extra of poseda that brings the package
+    """
+
+    code = "missing-extra"
+
+    def __init__(self, path: object, what: str, package: str, extra: str) -> None:
+        super().__init__(path, f"{what}; reading it takes {package}: pip install 'poseda[{extra}]'.")
+
 
 class UnknownLayoutError(ArchiveError):
     """An archive that no layout recognises."""
 
+    code = "unknown-layout"
+
 
 class AmbiguousLayoutError(ArchiveError):
     """A place that holds archives of several layouts."""
+
+    code = "ambiguous-layout"
 
 
 class SkeletonError(InputError):

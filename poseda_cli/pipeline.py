@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from poseda_cli.alignment import CHUNK, Alignment
 from poseda_cli.cameras import Intrinsics, Screen
-from poseda_cli.dataset import Chunk, Origin, PoseDataset
+from poseda_cli.dataset import Chunk, Origin, PoseDataset, join
 from poseda_cli.errors import InputError, SkeletonError, listed
 from poseda_cli.global_position import Depth
 from poseda_cli.options import AlignOptions, OutputSkeleton, Pairing
@@ -106,18 +106,17 @@ def align(
     """
     options = AlignOptions(skeleton, depth, screen, pairing, copies, include_source, seed, invalid, intrinsics)
     plan = prepare(source, target, options, jobs=jobs, progress=progress)
-    columns = [np.concatenate(parts) for parts in zip(*plan.chunks(), strict=True)]
-    poses_3d, poses_2d, camera, source_index, target_index = columns
+    rows = join(plan.chunks())
     return AlignedDataset(
         skeleton=plan.skeleton,
-        camera=camera,
+        camera=rows.camera,
         cameras=plan.cameras,
         sequences=plan.sequences,
-        poses_3d=poses_3d,
-        poses_2d=poses_2d,
+        poses_3d=rows.poses_3d,
+        poses_2d=rows.poses_2d,
         origin=Origin("poseda", notes=source.origin.notes + target.origin.notes),
-        source_index=source_index,
-        target_index=target_index,
+        source_index=rows.source_index,
+        target_index=rows.target_index,
         screen=plan.screen,
         provenance=plan.provenance,
         summary=plan.summary(),

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -118,7 +119,125 @@ MPI_INF_3DHP17 = Skeleton(
     ),
 )  # fmt: skip
 
-SKELETONS = {skeleton.name: skeleton for skeleton in (H36M17, H36M16, H36M32, MPI_INF_3DHP17)}
+# The "all" joints of the raw training set; index list of the 17 "relevant" ones: mpii_get_joints.m.
+MPI_INF_3DHP28 = Skeleton(
+    name="3dhp28",
+    joints=(
+        "spine3", "spine4", "spine2", "spine", "pelvis", "neck", "head", "head_top",
+        "left_clavicle", "left_shoulder", "left_elbow", "left_wrist", "left_hand",
+        "right_clavicle", "right_shoulder", "right_elbow", "right_wrist", "right_hand",
+        "left_hip", "left_knee", "left_ankle", "left_foot", "left_toe",
+        "right_hip", "right_knee", "right_ankle", "right_foot", "right_toe",
+    ),
+    parents=(2, 0, 3, 4, -1, 1, 5, 6, 5, 8, 9, 10, 11, 5, 13, 14, 15, 16, 4, 18, 19, 20, 21, 4, 23, 24, 25, 26),
+    left=(8, 9, 10, 11, 12, 18, 19, 20, 21, 22),
+    right=(13, 14, 15, 16, 17, 23, 24, 25, 26, 27),
+    meanings=(
+        None, None, None, "Spine", "Hip", "Thorax", "Neck/Nose", "Head",
+        None, "LShoulder", "LElbow", "LWrist", None, None, "RShoulder", "RElbow", "RWrist", None,
+        "LHip", "LKnee", "LFoot", None, None, "RHip", "RKnee", "RFoot", None, None,
+    ),
+)  # fmt: skip
+
+# SPIN's and its descendants' npz; of the 24 both data sets fill 17, the others are zero.
+SPIN24 = Skeleton(
+    name="spin24",
+    joints=(
+        "Right Ankle", "Right Knee", "Right Hip", "Left Hip", "Left Knee", "Left Ankle",
+        "Right Wrist", "Right Elbow", "Right Shoulder", "Left Shoulder", "Left Elbow", "Left Wrist",
+        "Neck (LSP)", "Top of Head (LSP)", "Pelvis (MPII)", "Thorax (MPII)", "Spine (H36M)", "Jaw (H36M)",
+        "Head (H36M)", "Nose", "Left Eye", "Right Eye", "Left Ear", "Right Ear",
+    ),
+    parents=(1, 2, 14, 14, 3, 4, 7, 8, 12, 12, 9, 10, 16, 18, -1, 12, 14, 12, 17, 17, 19, 19, 20, 21),
+    left=(5, 4, 3, 11, 10, 9, 20, 22),
+    right=(0, 1, 2, 6, 7, 8, 21, 23),
+    meanings=(
+        "RFoot", "RKnee", "RHip", "LHip", "LKnee", "LFoot",
+        "RWrist", "RElbow", "RShoulder", "LShoulder", "LElbow", "LWrist",
+        "Thorax", None, "Hip", None, "Spine", "Neck/Nose", "Head", None, None, None, None, None,
+    ),
+)  # fmt: skip
+
+# Stacked Hourglass detections, MPII's order; of Martinez' h36m.zip and VideoPose3D's sh_* files. That its
+# "Spine" may be Neck/Nose is argued in una-dinosauria/3d-pose-baseline#185; the name is the authors'.
+MPII16 = Skeleton(
+    name="mpii16",
+    joints=(
+        "RFoot", "RKnee", "RHip", "LHip", "LKnee", "LFoot", "Hip", "Spine", "Thorax", "Head",
+        "RWrist", "RElbow", "RShoulder", "LShoulder", "LElbow", "LWrist",
+    ),
+    parents=(1, 2, 6, 6, 3, 4, -1, 6, 7, 8, 11, 12, 8, 8, 13, 14),
+    left=(3, 4, 5, 13, 14, 15),
+    right=(0, 1, 2, 10, 11, 12),
+    meanings=(
+        "RFoot", "RKnee", "RHip", "LHip", "LKnee", "LFoot", "Hip", "Spine", "Thorax", "Head",
+        "RWrist", "RElbow", "RShoulder", "LShoulder", "LElbow", "LWrist",
+    ),
+)  # fmt: skip
+
+# Learnable triangulation's labels: MPII's order and Neck/Nose.
+LEARNABLE17 = Skeleton(
+    name="learnable17",
+    joints=(*MPII16.joints, "Neck/Nose"),
+    parents=(1, 2, 6, 6, 3, 4, -1, 6, 7, 16, 11, 12, 8, 8, 13, 14, 8),
+    left=(3, 4, 5, 13, 14, 15),
+    right=(0, 1, 2, 10, 11, 12),
+    meanings=(*MPII16.joints, "Neck/Nose"),
+)
+
+# Pavlakos' c2f-vol, and SPIN's and HMR's scripts: the legs of h36m17 exchanged.
+LEFT_FIRST17 = Skeleton(
+    name="left-first17",
+    joints=tuple(H36M17_JOINTS[i] for i in (0, 4, 5, 6, 1, 2, 3, *range(7, 17))),
+    parents=H36M17.parents,
+    left=(1, 2, 3, 11, 12, 13),
+    right=(4, 5, 6, 14, 15, 16),
+    meanings=tuple(H36M17_JOINTS[i] for i in (0, 4, 5, 6, 1, 2, 3, *range(7, 17))),
+)
+
+# AdaptPose's training files; inferred from the permutation that its reader applies.
+ADAPTPOSE16 = Skeleton(
+    name="adaptpose16",
+    joints=tuple(H36M16.joints[i] for i in (0, 4, 5, 6, 1, 2, 3, 7, 8, 9, 13, 14, 15, 10, 11, 12)),
+    parents=(-1, 0, 1, 2, 0, 4, 5, 0, 7, 8, 8, 10, 11, 8, 13, 14),
+    left=(1, 2, 3, 13, 14, 15),
+    right=(4, 5, 6, 10, 11, 12),
+    meanings=tuple(H36M16.joints[i] for i in (0, 4, 5, 6, 1, 2, 3, 7, 8, 9, 13, 14, 15, 10, 11, 12)),
+)
+
+# What most 2D detectors give. It has no pelvis, spine or head top: see `h36m17_from_coco`.
+COCO17 = Skeleton(
+    name="coco17",
+    joints=(
+        "nose", "left_eye", "right_eye", "left_ear", "right_ear", "left_shoulder", "right_shoulder",
+        "left_elbow", "right_elbow", "left_wrist", "right_wrist", "left_hip", "right_hip",
+        "left_knee", "right_knee", "left_ankle", "right_ankle",
+    ),
+    parents=(-1, 0, 0, 1, 2, 0, 0, 5, 6, 7, 8, 5, 6, 11, 12, 13, 14),
+    left=(1, 3, 5, 7, 9, 11, 13, 15),
+    right=(2, 4, 6, 8, 10, 12, 14, 16),
+    meanings=(
+        None, None, None, None, None, "LShoulder", "RShoulder", "LElbow", "RElbow", "LWrist", "RWrist",
+        "LHip", "RHip", "LKnee", "RKnee", "LFoot", "RFoot",
+    ),
+)  # fmt: skip
+
+SKELETONS = {
+    skeleton.name: skeleton
+    for skeleton in (
+        H36M17,
+        H36M16,
+        H36M32,
+        MPI_INF_3DHP17,
+        MPI_INF_3DHP28,
+        SPIN24,
+        MPII16,
+        LEARNABLE17,
+        LEFT_FIRST17,
+        ADAPTPOSE16,
+        COCO17,
+    )
+}
 
 
 def joint_map(source: Skeleton, target: Skeleton) -> NDArray[np.intp]:
@@ -153,3 +272,35 @@ def shared_joints(first: Skeleton, second: Skeleton) -> tuple[NDArray[np.intp], 
         np.array([first.position[name] for name in names], np.intp),
         np.array([second.position[name] for name in names], np.intp),
     )
+
+
+def h36m17_from_coco(points: NDArray[Any]) -> NDArray[np.float32]:
+    """COCO's 17 keypoints as Human3.6M's 17 joints, by the midpoints that the field uses.
+
+    Parameters
+    ----------
+    points : (N, 17, 2) image points in the order of coco17
+
+    Returns
+    -------
+    (N, 17, 2) in the order of h36m17: Hip and Thorax are the middles of hips and shoulders, Spine that
+    of Hip and Thorax, Neck/Nose the nose, Head the middle of the eyes; the limbs are COCO's own.
+
+    Source: the conversion of MotionBERT (coco2h36m) for in-the-wild detections.
+    """
+    converted = np.empty((len(points), len(H36M17), 2), np.float32)
+    for meaning, index in COCO17.position.items():
+        converted[:, H36M17.position[meaning]] = points[:, index]
+    names = {joint: points[:, index] for index, joint in enumerate(COCO17.joints)}
+    hip = (names["left_hip"] + names["right_hip"]) / 2
+    thorax = (names["left_shoulder"] + names["right_shoulder"]) / 2
+    middles = {
+        "Hip": hip,
+        "Thorax": thorax,
+        "Spine": (hip + thorax) / 2,
+        "Neck/Nose": names["nose"],
+        "Head": (names["left_eye"] + names["right_eye"]) / 2,
+    }
+    for meaning, values in middles.items():
+        converted[:, H36M17.position[meaning]] = values
+    return converted

@@ -2,9 +2,12 @@
 
 A layout's module has a docstring, which is its documentation (`poseda layouts NAME` prints it), and
 
-- `refusal(archive)`: None if the archive is of this layout, else a sentence that says why not;
+- `refusal(archive)`: None if the archive is of this layout, else a sentence that says why not, from
+  headers and outlines alone; it begins with "needs" if the archive is nothing like it;
 - `read(archives, progress)`: the archives of one side as a `PoseDataset`;
-- `write(source, folder)`, where poseda can write the layout: the names of the files written.
+- `BESIDE`, where files without poses belong to it (cameras): where they lie, seen from an archive;
+- `write(source, folder, options, progress)`, where poseda can write the layout: the names of the
+  files written, and what of the data they cannot hold.
 
 Adding a layout is such a module and its line in `LAYOUTS`.
 """
@@ -25,12 +28,14 @@ from poseda_cli.errors import (
     ArchiveError,
     ForeignFileError,
     InputError,
+    MissingExtraError,
     UnknownLayoutError,
     UsageError,
     listed,
 )
 from poseda_cli.progress import Progress, silent
-from poseda_cli.storage.archive import Archive, input_file, open_archive
+from poseda_cli.storage.archive import Archive, open_archive
+from poseda_cli.storage.files import File, LocalFile, input_file, printable, zipped_files
 
 # In the order in which they are tried and listed: name, one line about it.
 LAYOUTS = {
@@ -40,8 +45,9 @@ LAYOUTS = {
     "pstmo": "MPI-INF-3DHP as P-STMO has it: data_train_3dhp.npz, data_test_3dhp.npz",
 }
 
-SUFFIXES = (".npz", ".h5", ".hdf5", ".mat")
-DEEPEST = 3
+SUFFIXES = (".npz", ".h5", ".hdf5", ".mat", ".npy", ".pkl", ".cdf", ".json", ".calibration")
+DEEPEST = 5
+MOST_FAILURES = 8
 
 
 def layout_module(name: str) -> ModuleType:
@@ -87,19 +93,55 @@ def read(
         raise UsageError("nothing to read: name at least one file or folder.")
     if layout is not None:
         layout_module(layout)
-    groups, skipped = _recognise_all([Path(path) for path in paths], layout)
-    files = {a.path: input_file(a) for archives in groups.values() for a in archives}
-    _check_distinct({archive.name: files[archive.path].sha256 for g in groups.values() for archive in g})
+    groups, skipped = find([Path(path) for path in paths], layout)
+    return read_groups(groups, skipped, progress)
+
+
+def find(paths: Sequence[Path], layout: str | None = None) -> tuple[dict[str, list[Archive]], tuple[str, ...]]:
+    """The archives that some paths stand for, by layout, and notes about files that are none.
+
+    Raises
+    ------
+    ArchiveError, InputError : as `read`, as far as headers tell
+    """
+    groups: dict[str, list[Archive]] = {}
+    notes: list[str] = []
+    seen: dict[object, str] = {}
+    for path in paths:
+        found, unknown = _recognise_candidates(path, _candidates(path), layout)
+        if unknown:
+            notes.append(f"left out, as no archive of poses: {listed(unknown, most=5)}")
+        for archive, name in found:
+            identity = archive.file.identity
+            if identity in seen:
+                other = f" (also as {seen[identity]})" if seen[identity] != archive.name else ""
+                raise InputError(f"{archive.name} is given twice{other}. Name it once.")
+            seen[identity] = archive.name
+            groups.setdefault(name, []).append(archive)
+    for name, archives in groups.items():
+        for archive in _beside(name, archives, seen):
+            notes.append(f"{archive.name} lies beside it and was read, too")
+            archives.append(archive)
+    return groups, tuple(notes)
+
+
+def read_groups(
+    groups: dict[str, list[Archive]], notes: tuple[str, ...] = (), progress: Progress = silent
+) -> PoseDataset:
+    """The poses of archives whose layouts are known, see `find`."""
+    files = {archive.name: input_file(archive.file) for archives in groups.values() for archive in archives}
+    _check_distinct({name: file.sha256 for name, file in files.items() if name == file.name})
     datasets = []
     for name, archives in groups.items():
+        names = [archive.name for archive in archives]
         dataset = layout_module(name).read(archives, progress)
         origin = replace(
             dataset.origin,
-            files=tuple(files[archive.path] for archive in archives),
-            notes=(*dataset.origin.notes, *skipped),
+            files=tuple(dict.fromkeys(files[name] for name in names)),
+            notes=(*dataset.origin.notes, *notes),
         )
         datasets.append(replace(dataset, origin=origin))
-        skipped = ()
+        notes = ()
     return concatenate(datasets)
 
 
@@ -116,9 +158,12 @@ def recognise(archive: Archive) -> str:
         if refusal is None:
             return name
         refusals[name] = refusal
-    reasons = "".join(f"\n  {name}: {reason}" for name, reason in refusals.items())
+    near = {name: reason for name, reason in refusals.items() if not reason.startswith("needs")}
+    reasons = "".join(f"\n  {name}: {reason}" for name, reason in near.items())
     raise UnknownLayoutError(
-        archive.name, f"an archive of no layout that poseda knows. It holds {describe(archive)}.{reasons}"
+        archive.name,
+        f"an archive of no layout that poseda knows (`poseda layouts` lists them). It holds "
+        f"{describe(archive)}.{reasons}",
     )
 
 
@@ -127,43 +172,40 @@ def describe(archive: Archive) -> str:
     return listed(f"{name} {shape} {dtype}" for name, (shape, dtype) in archive.members.items())
 
 
-def _recognise_all(paths: list[Path], layout: str | None) -> tuple[dict[str, list[Archive]], tuple[str, ...]]:
-    groups: dict[str, list[Archive]] = {}
-    notes = []
-    seen: dict[tuple[int, int], str] = {}
-    for path in paths:
-        candidates = _candidates(path)
-        found, unknown = _recognise_candidates(path, candidates, layout)
-        notes += [f"left out {name}: no archive of poses that poseda knows" for name in unknown]
-        for archive, name in found:
-            status = archive.path.stat()
-            identity = (status.st_dev, status.st_ino)
-            if identity in seen:
-                other = f" (also as {seen[identity]})" if seen[identity] != archive.name else ""
-                raise InputError(f"{archive.name} is given twice{other}. Name it once.")
-            seen[identity] = archive.name
-            groups.setdefault(name, []).append(archive)
-    return groups, tuple(notes)
+def _beside(layout: str, archives: list[Archive], seen: dict[object, str]) -> list[Archive]:
+    """The camera files that belong to some archives and were not named."""
+    found = []
+    for archive in archives:
+        for relative in getattr(layout_module(layout), "BESIDE", ()):
+            file = archive.file.beside(relative)
+            if file is None or file.identity in seen:
+                continue
+            companion = open_archive(file)
+            if layout_module(layout).refusal(companion) is None:
+                seen[file.identity] = file.name
+                found.append(companion)
+    return found
 
 
 def _recognise_candidates(
-    path: Path, candidates: list[tuple[Path, str]], layout: str | None
+    path: Path, candidates: list[File], layout: str | None
 ) -> tuple[list[tuple[Archive, str]], list[str]]:
     """The archives among the files of one path, and the names of files that are none."""
     found, failures = [], []
-    for file, name in candidates:
+    for file in candidates:
         try:
-            archive = open_archive(file, name)
+            archive = open_archive(file)
             if layout is None:
                 found.append((archive, recognise(archive)))
             elif (refusal := layout_module(layout).refusal(archive)) is None:
                 found.append((archive, layout))
             else:
-                raise UnknownLayoutError(name, f"not of layout {layout}: {refusal}")
+                raise UnknownLayoutError(file.name, f"not of layout {layout}: {refusal}")
         except (UnknownLayoutError, ArchiveError) as error:
             # One wrong file is the user's mistake; among others in a folder it is just another file,
             # unless it is a damaged archive: leaving that out would lose data in silence.
-            if path.is_file() or not isinstance(error, (UnknownLayoutError, ForeignFileError)):
+            skippable = (UnknownLayoutError, ForeignFileError, *((MissingExtraError,) if layout else ()))
+            if len(candidates) == 1 or not isinstance(error, skippable):
                 raise
             failures.append(error)
     if not found:
@@ -173,7 +215,8 @@ def _recognise_candidates(
             else UnknownLayoutError(
                 path,
                 "no archive in this folder is of a layout that poseda knows:"
-                + "".join(f"\n  {failure}" for failure in failures),
+                + "".join(f"\n  {failure}" for failure in failures[:MOST_FAILURES])
+                + (f"\n  ... ({len(failures) - MOST_FAILURES} more)" if len(failures) > MOST_FAILURES else ""),
             )
         )
     layouts: dict[str, list[str]] = {}
@@ -189,25 +232,39 @@ def _recognise_candidates(
     return found, [str(failure.path) for failure in failures]
 
 
-def _candidates(path: Path) -> list[tuple[Path, str]]:
+def _candidates(path: Path) -> list[File]:
     """The files that a path stands for, each with the name it has in messages and outputs."""
     base = Path(os.path.abspath(path))  # noqa: PTH100  (resolve() would follow the user's links)
-    files = []
+    files: list[Path] = []
     try:
         path.stat()
         if not path.is_dir():
-            return [(path, base.name)]
+            return _unpacked(LocalFile(path, printable(base.name)))
         for folder, folders, names in os.walk(path, onerror=_raise):
             depth = len(Path(folder).relative_to(path).parts)
             folders[:] = sorted(f for f in folders if depth < DEEPEST and not f.startswith("."))
             files += [Path(folder) / name for name in sorted(names) if name.lower().endswith(SUFFIXES)]
     except FileNotFoundError as error:
-        raise ArchiveError(path, "no such file or folder.") from error
+        raise ArchiveError(path, "no such file or folder.", code="missing") from error
     except OSError as error:
         raise ArchiveError(error.filename or path, f"cannot be read: {(error.strerror or '').lower()}.") from error
     if not files:
         raise ArchiveError(path, _empty_folder(path))
-    return [(file, str(Path(base.name) / file.relative_to(path))) for file in files]
+    return [LocalFile(file, printable(str(Path(base.name) / file.relative_to(path)))) for file in files]
+
+
+def _unpacked(file: LocalFile) -> list[File]:
+    """The archives in a zip that stands for a folder; any other file as it is."""
+    with file.open() as stream:
+        head = stream.read(4)
+    inside = zipped_files(file.on_disk, file.name) if head.startswith(b"PK") else []
+    if not inside:
+        return [file]
+    archives = [member for member in inside if member.base.lower().endswith(SUFFIXES)]
+    if not archives:
+        found = listed((member.member for member in inside), most=6)
+        raise ForeignFileError(file.name, f"a zip, but no npz, and no archive ({', '.join(SUFFIXES)}) in it: {found}.")
+    return list(archives)
 
 
 def _raise(error: OSError) -> None:

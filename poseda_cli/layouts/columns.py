@@ -2,50 +2,116 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Iterable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from poseda_cli.cameras import Camera
-from poseda_cli.dataset import Origin, PoseDataset, Sequence
+from poseda_cli.dataset import Origin, PoseDataset, Problem, Sequence, Stored
 from poseda_cli.skeleton import Skeleton
 
 
 class Columns:
-    """Camera and sequence columns of `count` rows; the reader keeps the poses."""
+    """Room for `count` poses, filled sequence by sequence.
 
-    def __init__(self, count: int) -> None:
-        self.camera = np.empty(count, np.uint16)
-        self.cameras: dict[tuple[str, str], tuple[int, Camera]] = {}
-        self.sequences: list[Sequence] = []
-        self.filled = 0
+    Parameters
+    ----------
+    count : number of poses, known beforehand
+    skeleton : joint set of every pose
+    has_3d, has_2d, has_visible : which columns there are
+    """
 
-    def add(self, subject: str, action: str, camera: Camera, length: int) -> slice:
-        """Room for one more sequence: the rows that it gets."""
-        index, _ = self.cameras.setdefault((subject, camera.name), (len(self.cameras), camera))
-        rows = slice(self.filled, self.filled + length)
-        self.camera[rows] = index
+    def __init__(
+        self,
+        count: int,
+        skeleton: Skeleton,
+        has_3d: bool = False,
+        has_2d: bool = False,
+        has_visible: bool = False,
+    ) -> None:
+        joints = len(skeleton)
+        self.skeleton = skeleton
+        self.poses_3d = np.empty((count, joints, 3), np.float32) if has_3d else None
+        self.poses_2d = np.empty((count, joints, 2), np.float32) if has_2d else None
+        self.visible = np.empty((count, joints), bool) if has_visible else None
+        self._camera = np.empty(count, np.uint16)
+        self._cameras: dict[tuple[str, str], tuple[int, Camera]] = {}
+        self._sequences: list[Sequence] = []
+        self._filled = 0
+
+    def add(self, subject: str, action: str, camera: Camera, length: int, **poses: Any) -> slice:
+        """One more sequence: fills the columns that are given by name, and returns the rows that it got.
+
+        Parameters
+        ----------
+        subject, action, camera : of the sequence; a camera is one view per subject
+        length : number of poses
+        poses : poses_3d (n, J, 3) metres, poses_2d (n, J, 2) pixels, visible (n, J)
+        """
+        index, _ = self._cameras.setdefault((subject, camera.name), (len(self._cameras), camera))
+        rows = slice(self._filled, self._filled + length)
+        self._camera[rows] = index
         if length:
-            self.sequences.append(Sequence(subject, action, camera.name, self.filled, length))
-        self.filled += length
+            self._sequences.append(Sequence(subject, action, camera.name, self._filled, length))
+        self._filled += length
+        for name, values in poses.items():
+            getattr(self, name)[rows] = values
         return rows
+
+    @property
+    def sequences(self) -> tuple[Sequence, ...]:
+        """What was added so far."""
+        return tuple(self._sequences)
 
     def dataset(
         self,
-        skeleton: Skeleton,
         origin: Origin,
-        notes: tuple[str, ...] = (),
-        poses_3d: NDArray[np.float32] | None = None,
-        poses_2d: NDArray[np.float32] | None = None,
+        stored: Stored,
+        *,
+        notes: Iterable[str] = (),
+        problems: Iterable[Problem] = (),
+        absolute: bool = True,
+        rows: NDArray[np.int64] | None = None,
     ) -> PoseDataset:
-        """The data set of everything that was added."""
+        """The data set of everything that was added.
+
+        Parameters
+        ----------
+        origin : layout and data set
+        stored : how the archive has its poses
+        notes, problems : see `dataset.Origin`
+        absolute : see `dataset.PoseDataset`
+        rows : index of each pose in the archive, where their order was changed
+        """
         return PoseDataset(
-            skeleton=skeleton,
-            camera=self.camera,
-            cameras=tuple(camera for _, camera in self.cameras.values()),
-            sequences=tuple(self.sequences),
-            poses_3d=poses_3d,
-            poses_2d=poses_2d,
-            origin=replace(origin, notes=notes),
+            skeleton=self.skeleton,
+            camera=self._camera,
+            cameras=tuple(camera for _, camera in self._cameras.values()),
+            sequences=self.sequences,
+            poses_3d=self.poses_3d,
+            poses_2d=self.poses_2d,
+            visible=self.visible,
+            rows=np.empty(0, np.int64) if rows is None else rows,
+            origin=replace(origin, notes=tuple(notes), stored=stored, problems=tuple(problems)),
+            absolute=absolute,
         )
+
+
+def grouped(keys: Iterable[Hashable]) -> dict[Any, NDArray[np.int64]]:
+    """The rows of each key, keys in order of appearance: sequences of archives that name each row's.
+
+    Parameters
+    ----------
+    keys : one for each row, e.g. (subject, action, camera)
+
+    Returns
+    -------
+    key -> row numbers, ascending
+    """
+    rows: dict[Any, list[int]] = {}
+    for row, key in enumerate(keys):
+        rows.setdefault(key, []).append(row)
+    return {key: np.array(numbers, np.int64) for key, numbers in rows.items()}

@@ -11,16 +11,14 @@ name, then the others; 2D and 3D must agree. TS1 to TS4 are 2048 x 2048, TS5 and
 from __future__ import annotations
 
 import math
-import os
 import re
-from pathlib import Path
+from pathlib import PurePath
 from typing import Any, NamedTuple
 
-import numpy as np
 from numpy.typing import NDArray
 
 from poseda_cli.cameras import Camera
-from poseda_cli.dataset import Origin, PoseDataset
+from poseda_cli.dataset import Origin, PoseDataset, Problem, Stored
 from poseda_cli.errors import ArchiveError, InputError, listed
 from poseda_cli.layouts.columns import Columns
 from poseda_cli.layouts.reprojection import Found, find_camera
@@ -28,18 +26,21 @@ from poseda_cli.layouts.sanity import check_pixels, check_poses
 from poseda_cli.progress import Progress
 from poseda_cli.published import mpi_inf_3dhp_test_cameras
 from poseda_cli.skeleton import MPI_INF_3DHP17
-from poseda_cli.storage.archive import Archive, printable
+from poseda_cli.storage.archive import Archive
 
 ORIGIN = Origin("mpi-inf-3dhp-test", "mpi_inf_3dhp")
 NEEDED = ("annot2", "annot3", "valid_frame")
 # The test set has one sequence a subject; the field files it under this name.
 ACTION = "Seq1"
+SHORT_TS6 = 392
 
 
 def refusal(archive: Archive) -> str | None:
     """None if this is an annot_data.mat of the test set, else why not."""
     missing = [name for name in NEEDED if name not in archive.members]
-    return f"needs data sets {', '.join(NEEDED)}" if missing else None
+    if len(missing) == len(NEEDED):
+        return f"needs data sets {', '.join(NEEDED)}"
+    return f"lacks data sets {', '.join(missing)}" if missing else None
 
 
 class _Sequence(NamedTuple):
@@ -69,18 +70,28 @@ def read(archives: list[Archive], progress: Progress) -> PoseDataset:
             sequences[subject] = _read_one(archive, subject)
             advance(_frames(archive))
     parts = list(sequences.values())
-    columns = Columns(sum(len(part.poses_3d) for part in parts))
-    if not len(columns.camera):
+    count = sum(len(part.poses_3d) for part in parts)
+    if not count:
         raise InputError(f"{listed(part.name for part in parts)}: no frame is valid (valid_frame is 0 throughout).")
+    columns = Columns(count, MPI_INF_3DHP17, has_3d=True, has_2d=True)
     for part in parts:
-        columns.add(part.found.camera.name, ACTION, part.found.camera, len(part.poses_3d))
-    return columns.dataset(
-        MPI_INF_3DHP17,
-        ORIGIN,
-        notes=_notes(parts),
-        poses_3d=np.concatenate([part.poses_3d for part in parts]).astype(np.float32),
-        poses_2d=np.concatenate([part.poses_2d for part in parts]).astype(np.float32),
-    )
+        poses = {"poses_3d": part.poses_3d, "poses_2d": part.poses_2d}
+        columns.add(part.found.camera.name, ACTION, part.found.camera, len(part.poses_3d), **poses)
+    stored = Stored(MPI_INF_3DHP17, "mm", "camera", "pixels")
+    return columns.dataset(ORIGIN, stored, notes=_notes(parts), problems=_problems(parts))
+
+
+def _problems(parts: list[_Sequence]) -> list[Problem]:
+    """The release of May 2019 has 60 valid frames fewer in TS6 than the one that papers count."""
+    return [
+        Problem(
+            "ts6-release",
+            "note",
+            f"TS6 has {SHORT_TS6} valid frames, as in the release of May 2019; papers count 452 (2,929 in all six)",
+        )
+        for part in parts
+        if part.found.camera.name == "TS6" and len(part.poses_3d) == SHORT_TS6
+    ]
 
 
 def _frames(archive: Archive) -> int:
@@ -89,10 +100,11 @@ def _frames(archive: Archive) -> int:
 
 def _subject(archive: Archive) -> str:
     """TS1 ... TS6 from the folder, since the file has the same name in all of them; else the file's own name."""
-    folder = printable(Path(os.path.realpath(archive.path.parent)).name)
+    folder = archive.file.folders[-1] if archive.file.folders else ""
     if re.fullmatch(r"(?i)TS\d+", folder):
         return folder.upper()
-    return folder if archive.path.stem == "annot_data" else printable(archive.path.stem)
+    stem = PurePath(archive.file.base).stem
+    return folder if stem == "annot_data" and folder else stem
 
 
 def _read_one(archive: Archive, subject: str) -> _Sequence:

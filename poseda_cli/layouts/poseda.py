@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast, get_args
 
@@ -30,7 +31,7 @@ from poseda_cli.cameras import (
     intrinsics_table,
     normalise_points,
 )
-from poseda_cli.dataset import ChunkSource, Origin, PoseDataset, Sequence, concatenate
+from poseda_cli.dataset import ChunkSource, Origin, PoseDataset, Sequence, Stored, concatenate
 from poseda_cli.errors import ArchiveError, listed
 from poseda_cli.progress import Progress, silent
 from poseda_cli.skeleton import SKELETONS, Skeleton
@@ -52,7 +53,7 @@ def refusal(archive: Archive) -> str | None:
     if _text(archive.attributes.get("layout")) != "poseda":
         return "needs the attribute layout = 'poseda'"
     missing = [name for name in NEEDED if name not in archive.members]
-    return f"needs data sets {', '.join(missing)}" if missing else None
+    return f"lacks data sets {', '.join(missing)}" if missing else None
 
 
 def read(archives: list[Archive], progress: Progress) -> PoseDataset:
@@ -94,7 +95,7 @@ def _read_one(archive: Archive) -> PoseDataset:
         sequences=_sequences(archive, len(camera)),
         poses_3d=archive.array("poses_3d").astype(np.float32, copy=False),
         poses_2d=denormalise_points(archive.array("poses_2d").astype(np.float32, copy=False), sizes[camera], screen),
-        origin=ORIGIN,
+        origin=replace(ORIGIN, stored=Stored(skeleton, "m", "camera", screen)),
     )
 
 
@@ -196,6 +197,7 @@ def _write_file(source: ChunkSource, path: Path, progress: Progress) -> None:
         with progress("aligning", rows) as advance:
             for chunk in source.chunks():
                 stop = start + len(chunk.camera)
+                assert chunk.poses_2d is not None
                 normalised = normalise_points(chunk.poses_2d, sizes[chunk.camera], source.screen)
                 for name, column in columns.items():
                     column[start:stop] = normalised if name == "poses_2d" else getattr(chunk, name)

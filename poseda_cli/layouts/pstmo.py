@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poseda_cli.cameras import Camera
-from poseda_cli.dataset import Origin, PoseDataset
+from poseda_cli.dataset import Origin, PoseDataset, Problem, Stored
 from poseda_cli.errors import ArchiveError, InputError, listed
 from poseda_cli.layouts.columns import Columns
 from poseda_cli.layouts.reprojection import Found, find_camera
@@ -32,6 +32,7 @@ ORIGIN = Origin("pstmo", "mpi_inf_3dhp")
 MEMBER = "data"
 TEST_ACTION = "Seq1"
 METRES_PER_UNIT = 0.001
+REQUIRED = f"{MEMBER} must hold data_2d and data_3d for 'TS1' or for 'S1 Seq1' and each camera"
 
 
 class _View(NamedTuple):
@@ -48,15 +49,15 @@ def refusal(archive: Archive) -> str | None:
     """None if this is a P-STMO archive, else why not."""
     if MEMBER not in archive.members:
         return f"needs a member {MEMBER}"
-    tree = archive.tree(MEMBER) if archive.members[MEMBER][1].kind == "O" else None
-    if not isinstance(tree, dict) or not tree:
+    outline = archive.outline(MEMBER) if archive.members[MEMBER][1].kind == "O" else None
+    if not isinstance(outline, dict) or not outline:
         return f"{MEMBER} must be a dictionary of sequences"
     try:
-        views = list(_views(tree))
+        first = next(_views(outline), None)
     except (AttributeError, IndexError, TypeError, ValueError):
-        views = []
-    if not views or any("data_2d" not in view.fields or "data_3d" not in view.fields for view in views):
-        return f"{MEMBER} must hold data_2d and data_3d for 'TS1' or for 'S1 Seq1' and each camera"
+        first = None
+    if first is None or next(iter(first.fields), None) not in ("data_2d", "data_3d", "valid"):
+        return REQUIRED
     return None
 
 
@@ -68,7 +69,7 @@ def read(archives: list[Archive], progress: Progress) -> PoseDataset:
     ArchiveError : shapes, units or joint order are not those of the layout
     InputError : a sequence in two archives, or no valid frame
     """
-    views = [(archive, view) for archive in archives for view in _views(archive.take_tree(MEMBER))]
+    views = [(archive, view) for archive in archives for view in _views_of(archive)]
     twice = [key for key, n in Counter((v.subject, v.action, v.camera) for _, v in views).items() if n > 1]
     if twice:
         raise InputError(f"{listed(a.name for a in archives)}: {' '.join(twice[0])} is in more than one of them.")
@@ -76,9 +77,7 @@ def read(archives: list[Archive], progress: Progress) -> PoseDataset:
     counts = [int(rows.sum()) for rows in chosen]
     if not sum(counts):
         raise InputError(f"{listed(a.name for a in archives)}: no frame is valid.")
-    columns = Columns(sum(counts))
-    poses_3d = np.empty((sum(counts), len(MPI_INF_3DHP17), 3), np.float32)
-    poses_2d = np.empty((sum(counts), len(MPI_INF_3DHP17), 2), np.float32)
+    columns = Columns(sum(counts), MPI_INF_3DHP17, has_3d=True, has_2d=True)
     kinds: Counter[str] = Counter()
     notes: list[str] = []
     with progress("reading", sum(counts)) as advance:
@@ -95,12 +94,44 @@ def read(archives: list[Archive], progress: Progress) -> PoseDataset:
             kinds[found.kind] += count
             if note := found.note():
                 notes.append(f"{view.subject} {view.action} camera {view.camera}: {note}")
-            place = columns.add(view.subject, view.action, found.camera, count)
-            poses_3d[place], poses_2d[place] = three, two
+            columns.add(view.subject, view.action, found.camera, count, poses_3d=three, poses_2d=two)
             advance(count)
     kinds_found = ", ".join(f"{kind} ({count:,} poses)" for kind, count in kinds.items() if count)
     notes.insert(0, f"millimetres, camera space; 3D is {kinds_found} by reprojection")
-    return columns.dataset(MPI_INF_3DHP17, ORIGIN, notes=tuple(notes), poses_3d=poses_3d, poses_2d=poses_2d)
+    relative = _relative(archives, kinds)
+    stored = Stored(MPI_INF_3DHP17, "mm", "root-relative" if relative else "camera", "pixels")
+    return columns.dataset(ORIGIN, stored, notes=notes, problems=_problems(kinds), absolute=not relative)
+
+
+def _relative(archives: list[Archive], kinds: Counter[str]) -> bool:
+    if kinds["root-relative"] and kinds["root-relative"] < kinds.total():
+        raise InputError(
+            f"{listed(a.name for a in archives)}: 3D is relative to the root in {kinds['root-relative']:,} of "
+            f"{kinds.total():,} poses only. Read the sequences apart."
+        )
+    return kinds["root-relative"] > 0
+
+
+def _problems(kinds: Counter[str]) -> list[Problem]:
+    if not kinds["univ_annot3"]:
+        return []
+    message = (
+        f"3D of {kinds['univ_annot3']:,} poses is univ_annot3, scaled about the pelvis to a standard height: it does "
+        "not project onto the 2D, and its errors do not compare with those of annot3"
+    )
+    return [Problem("univ-annot3", "note", message)]
+
+
+def _views_of(archive: Archive) -> Iterator[_View]:
+    tree = archive.take_tree(MEMBER)
+    try:
+        views = list(_views(tree))
+    except (AttributeError, IndexError, TypeError, ValueError) as error:
+        raise ArchiveError(archive.name, f"{REQUIRED} ({error})", MEMBER) from error
+    for view in views:
+        if not {"data_2d", "data_3d"} <= set(view.fields):
+            raise ArchiveError(archive.name, "lacks data_2d or data_3d", view.member)
+    yield from views
 
 
 def _views(tree: Any) -> Iterator[_View]:

@@ -9,13 +9,12 @@ import numpy as np
 
 from poseda_cli.cameras import Camera, Floats, project
 from poseda_cli.layouts.sanity import SAMPLE
-from poseda_cli.skeleton import MPI_INF_3DHP17
+from poseda_cli.skeleton import MPI_INF_3DHP17, Skeleton
 
 # Pixels. The right camera reprojects to 0.005 px, the wrong one of the same model to 6 px.
 AGREES = 0.5
 # Hips and spine are interpolated separately in 2D and in 3D in the release and miss by up to 3 px.
-INEXACT = ("left_hip", "right_hip", "spine")
-EXACT_JOINTS = [i for i, joint in enumerate(MPI_INF_3DHP17.joints) if joint not in INEXACT]
+INEXACT = ("LHip", "RHip", "Spine")
 # Nearer than 1 m to the camera nobody stands: such a root is the origin of a root-relative pose.
 NEAREST = 1.0
 
@@ -44,15 +43,22 @@ class Found(NamedTuple):
         return None
 
 
-def find_camera(name: str, published: Mapping[str, Camera], poses_3d: Floats, poses_2d: Floats) -> Found:
+def find_camera(
+    name: str,
+    published: Mapping[str, Camera],
+    poses_3d: Floats,
+    poses_2d: Floats,
+    skeleton: Skeleton = MPI_INF_3DHP17,
+) -> Found:
     """The published camera that took some poses.
 
     Parameters
     ----------
     name : of the sequence or camera, as the archive calls it; its camera is tried first
     published : candidates by name
-    poses_3d : (N, 17, 3) metres, in the order of 3dhp17, camera space or root-relative
-    poses_2d : (N, 17, 2) pixels
+    poses_3d : (N, J, 3) metres, camera space or root-relative
+    poses_2d : (N, J, 2) pixels
+    skeleton : joint set of both
 
     Returns
     -------
@@ -60,13 +66,14 @@ def find_camera(name: str, published: Mapping[str, Camera], poses_3d: Floats, po
     """
     step = max(1, len(poses_3d) // SAMPLE)
     some_3d, some_2d = poses_3d[::step], poses_2d[::step]
-    root = [MPI_INF_3DHP17.root]
+    root = [skeleton.root]
+    exact = [index for meaning, index in skeleton.position.items() if meaning not in INEXACT]
     if np.median(some_3d[:, root, 2]) < NEAREST:
         return Found(_called(name, published.get(name)), "root-relative", name)
     ordered = ([published[name]] if name in published else []) + list(published.values())
     for camera in ordered:
         if reprojection_error(some_3d[:, root], some_2d[:, root], camera) <= AGREES:
-            fits = reprojection_error(some_3d[:, EXACT_JOINTS], some_2d[:, EXACT_JOINTS], camera) <= AGREES
+            fits = reprojection_error(some_3d[:, exact], some_2d[:, exact], camera) <= AGREES
             return Found(_called(name, camera), "annot3" if fits else "univ_annot3", camera.name)
     return Found(Camera(name), "unknown", name)
 

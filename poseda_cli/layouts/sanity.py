@@ -57,12 +57,14 @@ def check_poses(poses: Floats, skeleton: Skeleton, units: str, file: str, member
                 f"thighs measure {thigh:.4g}: the poses are in {unit}, this layout has them in "
                 f"{units}. Multiply them by {METRES[unit] / METRES[units]:g} first.",
                 member,
+                code="units",
             )
     raise ArchiveError(
         file,
         f"thighs measure {thigh:.4g}, which is human neither in m (0.33 to 0.56) nor in mm: "
         "wrong units, wrong joint order, or no poses.",
         member,
+        code="units",
     )
 
 
@@ -85,6 +87,7 @@ def check_pixels(poses: Floats, file: str, member: str) -> None:
             f"2D coordinates reach {reach:.2g}: they are normalised or empty, this layout has them in pixels of the "
             "full image. Undo the normalisation first.",
             member,
+            code="normalised",
         )
 
 
@@ -93,7 +96,8 @@ def _check_order(some: Floats, skeleton: Skeleton, file: str, member: str) -> No
     if error <= MIDHIP_TOLERANCE:
         _check_sides(some, skeleton, file, member)
         return
-    others = [s for s in SKELETONS.values() if len(s) == len(skeleton) and s != skeleton]
+    alike = (s for s in SKELETONS.values() if len(s) == len(skeleton) and s != skeleton)
+    others = [s for s in alike if "Hip" in s.position]
     fits = [s.name for s in others if midhip_error(some, s) <= MIDHIP_TOLERANCE]
     hint = (
         f"They look like {fits[0]}: put them into the order of {skeleton.name} first."
@@ -105,6 +109,7 @@ def _check_order(some: Floats, skeleton: Skeleton, file: str, member: str) -> No
         f"the joints are not in the order of {skeleton.name}: joint {skeleton.root} lies "
         f"{error:.0%} of the hips' distance off their middle, expected 0. {hint}",
         member,
+        code="joint-order",
     )
 
 
@@ -119,6 +124,7 @@ def _check_sides(some: Floats, skeleton: Skeleton, file: str, member: str) -> No
             f"hips and shoulders point opposite ways: left and right of the legs or of the arms are not those of "
             f"{skeleton.name}. Is it an order that has the left leg first?",
             member,
+            code="joint-order",
         )
 
 

@@ -6,8 +6,12 @@ camera space, with the extrinsics of metadata.xml; 17 joints are kept (h36m17). 
 store those 17 joints are read too; VideoPose3D itself needs all 32.
 
 2D, `data_2d_h36m_<detector>.npz`: pickled members `positions_2d` = {subject: {action: four arrays
-(T, J, 2)}} and `metadata`; pixels, cameras in index order. 17 joints (h36m17) or, in SemGCN's and
-PoseAug's files of the same name, 16 (h36m16).
+(T, J, 2)}} and `metadata`; pixels, cameras in index order. 17 joints (h36m17), or 16 (h36m16) in
+SemGCN's and PoseAug's files of the same name. `metadata["keypoints_symmetry"]` tells COCO's order
+(detectron_pt_coco) and MPII's (sh_pt_mpii, sh_ft_h36m) from those; both are converted.
+
+Together, 3D gives the poses and 2D the detections: frames are aligned at the start of each sequence,
+and what one has more than the other is cut at its end.
 
 Image sizes are 1000 x 1002 for cameras 54138969 and 60457274 and 1000 x 1000 for the others, as every
 loader has them. (The videos of S4, S7 and S10 are 1002 high for all four.)
@@ -15,21 +19,24 @@ loader has them. (The videos of S4, S7 and S10 are 1002 high for all four.)
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+import re
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from poseda_cli.cameras import Camera, project, world_to_camera
-from poseda_cli.dataset import Origin, PoseDataset
+from poseda_cli.dataset import Origin, PoseDataset, Problem, Stored
 from poseda_cli.errors import ArchiveError, InputError, listed
 from poseda_cli.layouts.columns import Columns
+from poseda_cli.layouts.expansion import expand
+from poseda_cli.layouts.h36m_defects import h36m_problems
 from poseda_cli.layouts.sanity import SAMPLE, check_pixels, check_poses, midhip_error, sample
 from poseda_cli.progress import Progress
 from poseda_cli.published import h36m_cameras, h36m_subjects
-from poseda_cli.skeleton import H36M16, H36M17, H36M32, Skeleton, joint_map
+from poseda_cli.skeleton import COCO17, H36M16, H36M17, H36M32, MPII16, Skeleton, h36m17_from_coco, joint_map
 from poseda_cli.storage.archive import Archive
+from poseda_cli.storage.pickles import ArrayHead
 
 ORIGIN = Origin("videopose3d", "h36m")
 POSES_3D, POSES_2D = "positions_3d", "positions_2d"
@@ -42,6 +49,8 @@ UPRIGHT = 0.2
 SEEN = 0.5
 # Hip distances that detected roots may lie off the middle of the hips, in the median.
 MIDHIP_2D = 0.5
+# Subjects that published detections have and the 3D has not.
+UNLABELLED = ("S2", "S3", "S4")
 
 
 def refusal(archive: Archive) -> str | None:
@@ -50,67 +59,122 @@ def refusal(archive: Archive) -> str | None:
     if not kinds:
         return f"needs a member {POSES_3D} or {POSES_2D}"
     for name in kinds:
-        tree = archive.tree(name) if archive.members[name][1].kind == "O" else None
+        tree = archive.outline(name) if archive.members[name][1].kind == "O" else None
         if not isinstance(tree, dict) or not all(isinstance(actions, dict) for actions in tree.values()):
             return f"{name} must be a dictionary of subjects and actions"
         values = [value for actions in tree.values() for value in actions.values()]
-        if not values or not any(_is_leaf(name, value) for value in values):
+        if not values or not _is_head(name, values[0]):
             leaf = "an array" if name == POSES_3D else "four arrays, one a camera"
             return f"{name} must hold {leaf} for each subject ('S1') and action ('Walking 1')"
         if not any(subject in h36m_subjects() for subject in tree):
             return f"{name} must have subjects S1 to S11, it has {listed(tree, most=4)}"
+        if any(re.fullmatch(r"Seq\d|Test", str(action)) for actions in tree.values() for action in actions):
+            return f"{name} has the sequences of MPI-INF-3DHP"
     return None
 
 
-def _is_leaf(name: str, value: Any) -> bool:
-    if name == POSES_3D:
-        return isinstance(value, np.ndarray) and value.ndim == 3 and value.shape[2] == 3
+def _is_head(name: str, value: Any) -> bool:
+    """Whether the outline's first value is an array of poses, or a list that begins with one."""
+    if name == POSES_2D:
+        value = value[0] if isinstance(value, list) and value else None
+    coordinates = (3,) if name == POSES_3D else (2, 3)
+    return isinstance(value, ArrayHead) and len(value.shape) == 3 and value.shape[2] in coordinates
+
+
+def _is_leaf(value: Any) -> bool:
     return isinstance(value, list) and len(value) == CAMERAS and all(isinstance(v, np.ndarray) for v in value)
 
 
 def read(archives: list[Archive], progress: Progress) -> PoseDataset:
-    """The poses of one VideoPose3D archive.
+    """The poses of a VideoPose3D 3D archive, 2D archive, or one of each.
+
+    Of 3D and 2D together, both start at the same frame of each sequence, and the longer one is cut at
+    its end; sequences that only one of them has are left out. Problems say so.
 
     Raises
     ------
-    InputError : several archives at once, or both kinds
+    InputError : several archives of one kind, or nothing that both have
     ArchiveError : units, joint order or frame are not those of the layout; a subject without cameras
     """
-    if len(archives) > 1:
-        names = listed(archive.name for archive in archives)
-        raise InputError(
-            f"{names}: poseda reads one VideoPose3D archive a side so far. Name the 3D file as "
-            "source, the 2D file as target."
-        )
-    archive = archives[0]
-    if POSES_3D in archive.members:
-        return _read_3d(archive, progress)
-    return _read_2d(archive, progress)
+    kinds = {kind: [a for a in archives if kind in a.members] for kind in (POSES_3D, POSES_2D)}
+    for kind, found in kinds.items():
+        if len(found) > 1:
+            names = listed(archive.name for archive in found)
+            raise InputError(f"{names} all hold {kind}. Name one of them.")
+    views = _Views(kinds[POSES_2D][0]) if kinds[POSES_2D] else None
+    if not kinds[POSES_3D]:
+        assert views is not None
+        return _read_2d(views, progress)
+    return _read_3d(kinds[POSES_3D][0], views, progress)
 
 
-def _read_3d(archive: Archive, progress: Progress) -> PoseDataset:
+def _read_3d(archive: Archive, views: _Views | None, progress: Progress) -> PoseDataset:
     # Copies of the dictionaries, not of the poses: two subjects may share one.
     tree = {subject: dict(actions) for subject, actions in archive.take_tree(POSES_3D).items()}
     names = [(s, a, f"{POSES_3D}[{s!r}][{a!r}]") for s, actions in tree.items() for a in actions]
     skeleton = _stored_skeleton(archive, tree, names)
     _check_world(archive, tree, skeleton)
-    output = H36M16 if skeleton == H36M16 else H36M17
+    output = H36M16 if H36M16 in (skeleton, views and views.skeleton) else H36M17
+    notes = [f"{len(skeleton)} joints, metres, world space; seen by the {CAMERAS} published cameras of each subject"]
+    problems: list[Problem] = []
+    takes = [_Take(s, a, [len(tree[s][a])] * CAMERAS) for s, a, _ in names]
+    if views is not None:
+        takes, problems = pair(takes, views, archive.name)
+        notes += views.notes
+    count = sum(sum(take.lengths) for take in takes)
+    columns = Columns(count, output, has_3d=True, has_2d=views is not None)
     joints = joint_map(skeleton, output)
-    frames = sum(len(actions[action]) for actions in tree.values() for action in actions)
-    columns = Columns(CAMERAS * frames)
-    poses = np.empty((CAMERAS * frames, len(output), 3), np.float32)
-    with progress("reading", CAMERAS * frames) as advance:
-        for subject, action, _ in names:
+    with progress("reading", count) as advance:
+        for subject, action, lengths in takes:
             # Popped: its memory is free as soon as the sequence is in camera space.
-            world = tree[subject].pop(action)[:, joints]
-            # Axis by axis in memory, where arithmetic on one coordinate runs three times as fast.
-            points = world.reshape(-1, 3).astype(np.float64, order="F")
-            for camera in h36m_cameras(subject):
-                seen = poses[columns.add(subject, action, camera, len(world))].reshape(-1, 3)
-                seen[:] = world_to_camera(points, np.array(camera.rotation), np.array(camera.centre))
-            advance(CAMERAS * len(world))
-    note = f"{len(skeleton)} joints, metres, world space; seen by the {CAMERAS} published cameras of each subject"
-    return columns.dataset(output, ORIGIN, notes=(note,), poses_3d=poses)
+            world = tree[subject].pop(action)
+            seen = expand(columns, subject, action, world, h36m_cameras(subject), joints=joints, lengths=lengths)
+            for index, rows in enumerate(seen):
+                if views is not None and columns.poses_2d is not None:
+                    columns.poses_2d[rows] = views.poses(subject, action, index, output)[: rows.stop - rows.start]
+            advance(sum(lengths))
+    stored = Stored(skeleton, "m", "world", "pixels" if views else None)
+    return columns.dataset(ORIGIN, stored, notes=notes, problems=[*problems, *h36m_problems(columns.sequences)])
+
+
+class _Take(NamedTuple):
+    """A sequence of all cameras, and how many frames of it there are in each."""
+
+    subject: str
+    action: str
+    lengths: list[int]
+
+
+def pair(takes: list[_Take], views: _Views, name: str) -> tuple[list[_Take], list[Problem]]:
+    """The sequences that 3D and 2D both have, cut to the shorter of the two, and what that loses."""
+    known = {(take.subject, take.action) for take in takes}
+    missing = [f"{s} {a}" for s, a in known if (s, a) not in views.lengths]
+    extra = [f"{s} {a}" for s, a in views.lengths if (s, a) not in known]
+    both, short, cut = [], [], 0
+    for subject, action, lengths in takes:
+        found = views.lengths.get((subject, action))
+        if found is None:
+            continue
+        both.append(_Take(subject, action, [min(pair) for pair in zip(lengths, found, strict=True)]))
+        cut += sum(max(0, two - three) for three, two in zip(lengths, found, strict=True))
+        if any(two < three for three, two in zip(lengths, found, strict=True)):
+            short.append(f"{subject} {action}")
+    if not both:
+        raise InputError(f"{name} and {views.archive.name} have no sequence in common.")
+    problems = []
+    if cut:
+        message = f"{views.archive.name} has {cut:,} frames more than the 3D; cut at the end of each sequence"
+        problems.append(Problem("frame-count", "note", message))
+    if short:
+        message = f"fewer 2D than 3D frames in {listed(short, most=4)}; 3D cut at the end. VideoPose3D refuses this"
+        problems.append(Problem("frame-count", "warning", message))
+    for names, has, lacks in ((missing, name, views.archive.name), (extra, views.archive.name, name)):
+        if names:
+            # The published detections lack S11 Directions, whose video is damaged, and have S2 to S4.
+            usual = all(n == "S11 Directions" or n.split(" ")[0] in UNLABELLED for n in names)
+            message = f"{listed(names, most=4)} left out: in {has}, not in {lacks}"
+            problems.append(Problem("sequences-differ", "note" if usual else "warning", message))
+    return both, problems
 
 
 def _stored_skeleton(archive: Archive, tree: Any, names: list[tuple[str, str, str]]) -> Skeleton:
@@ -159,6 +223,7 @@ def _check_world(archive: Archive, tree: Any, skeleton: Skeleton) -> None:
             f"{seen / total:.0%} of the people: the poses are not in the world space of Human3.6M (metres, z up), "
             "or the subjects are mixed up.",
             POSES_3D,
+            code="frame",
         )
 
 
@@ -171,68 +236,111 @@ def _seen(points: NDArray[np.float64], camera: Camera) -> int:
     return int(((image >= 0) & (image < [i.width, i.height])).all(1).sum())
 
 
-def _read_2d(archive: Archive, progress: Progress) -> PoseDataset:
-    tree = archive.take_tree(POSES_2D)
-    skeleton = _check_2d(archive, tree)
-    total = sum(len(view) for actions in tree.values() for views in actions.values() for view in views)
-    columns = Columns(total)
-    poses = np.empty((total, len(skeleton), 2), np.float32)
-    with progress("reading", total) as advance:
-        for subject, action, views in _views(tree):
-            for camera, view in zip(h36m_cameras(subject), views, strict=True):
-                poses[columns.add(subject, action, camera, len(view))] = view[..., :2]
-            advance(sum(map(len, views)))
-    return columns.dataset(skeleton, ORIGIN, poses_2d=poses)
+class _Views:
+    """A 2D archive: its sequences, four arrays each, in an order of joints that was found out.
+
+    Raises
+    ------
+    ArchiveError : shapes, joint order or pixels are not those of the layout
+    """
+
+    def __init__(self, archive: Archive) -> None:
+        self.archive = archive
+        self._tree = archive.take_tree(POSES_2D)
+        self.stored = self._joints()
+        self.skeleton = {COCO17: H36M17, MPII16: H36M16}.get(self.stored, self.stored)
+        self._check_numbers()
+        self.lengths = {
+            (subject, action): [len(view) for view in views]
+            for subject, actions in self._tree.items()
+            for action, views in actions.items()
+        }
+        self.notes = []
+        if self.stored == COCO17:
+            self.notes.append(
+                "2D in COCO's order of joints; pelvis, spine, thorax, neck and head are made of midpoints"
+            )
+        elif self.stored == MPII16:
+            self.notes.append("2D in MPII's order of joints, as Stacked Hourglass gives them")
+
+    def poses(self, subject: str, action: str, camera: int, output: Skeleton | None = None) -> NDArray[Any]:
+        """One camera's detections, (T, J, 2) pixels, with the joints of `output`."""
+        points = self._tree[subject][action][camera][..., :2]
+        if self.stored == COCO17:
+            points = h36m17_from_coco(points)
+        elif self.stored == MPII16:
+            points = points[:, joint_map(MPII16, H36M16)]
+        if output is None or output == self.skeleton:
+            return points
+        return points[:, joint_map(self.skeleton, output)]
+
+    def _joints(self) -> Skeleton:
+        counts = set()
+        for subject, actions in self._tree.items():
+            for action, views in actions.items():
+                member = f"{POSES_2D}[{subject!r}][{action!r}]"
+                if not h36m_cameras(subject):
+                    raise ArchiveError(self.archive.name, f"subject {subject} is none of Human3.6M's", member)
+                if not _is_leaf(views) or any(
+                    v.ndim != 3 or v.shape[2] < 2 or v.dtype.kind not in "fiu" for v in views
+                ):
+                    raise ArchiveError(self.archive.name, "expected four arrays (T, J, 2), one a camera", member)
+                counts |= {view.shape[1] for view in views}
+        if len(counts) != 1 or not counts <= {16, 17}:
+            raise ArchiveError(self.archive.name, "expected 17 or 16 joints in every sequence", POSES_2D)
+        count = counts.pop()
+        return _by_symmetry(self.archive, count) or (H36M17 if count == 17 else H36M16)
+
+    def _check_numbers(self) -> None:
+        some = [
+            sample(self.poses(subject, action, 0), most=100)
+            for subject, actions in self._tree.items()
+            for action in actions
+        ]
+        points = np.concatenate(some)
+        check_pixels(points, self.archive.name, POSES_2D)
+        # Detections are no exact projections, so the test is loose; midpoints would pass it by construction.
+        error = midhip_error(points, self.skeleton) if len(points) and self.stored != COCO17 else 0
+        if error > MIDHIP_2D:
+            raise ArchiveError(
+                self.archive.name,
+                f"joint {self.stored.root} lies {error:.1f} hip distances off the middle of the hips: the joints "
+                f"are not in the order of {self.stored.name} (a COCO or MPII detector's file without its metadata?).",
+                POSES_2D,
+                code="joint-order",
+            )
 
 
-def _views(tree: Any) -> Iterator[tuple[str, str, list[NDArray[Any]]]]:
-    for subject, actions in tree.items():
-        for action, views in actions.items():
-            yield subject, action, views
-
-
-def _check_2d(archive: Archive, tree: Any) -> Skeleton:
-    counts = set()
-    for subject, action, views in _views(tree):
-        member = f"{POSES_2D}[{subject!r}][{action!r}]"
-        if not h36m_cameras(subject):
-            raise ArchiveError(archive.name, f"subject {subject} is none of Human3.6M's", member)
-        if not _is_leaf(POSES_2D, views) or any(
-            v.ndim != 3 or v.shape[2] < 2 or v.dtype.kind not in "fiu" for v in views
-        ):
-            raise ArchiveError(archive.name, "expected four arrays (T, J, 2), one a camera", member)
-        counts |= {view.shape[1] for view in views}
-    skeleton = BY_JOINTS.get(counts.pop()) if len(counts) == 1 else None
-    if skeleton not in (H36M17, H36M16):
-        raise ArchiveError(archive.name, "expected 17 or 16 joints in every sequence", POSES_2D)
-    _check_symmetry(archive, skeleton)
-    some = [sample(views[0][..., :2], most=100) for _, _, views in _views(tree)]
-    # Detections are no exact projections, so the test is loose.
-    check_pixels(np.concatenate(some), archive.name, POSES_2D)
-    if len(np.concatenate(some)) and (error := midhip_error(np.concatenate(some), skeleton)) > MIDHIP_2D:
-        raise ArchiveError(
-            archive.name,
-            f"joint 0 lies {error:.1f} hip distances off the middle of the hips: the joints "
-            f"are not in the order of {skeleton.name} (a COCO or MPII detector's file?).",
-            POSES_2D,
-        )
-    return skeleton
-
-
-def _check_symmetry(archive: Archive, skeleton: Skeleton) -> None:
+def _by_symmetry(archive: Archive, count: int) -> Skeleton | None:
     """The file's own word on left and right, which tells detectors' joint orders apart."""
     metadata = archive.tree("metadata") if "metadata" in archive.members else None
     pairs = metadata.get("keypoints_symmetry") if isinstance(metadata, dict) else None
     if pairs is None:
-        return
-    expected = [list(skeleton.left), list(skeleton.right)]
+        return None
     try:
         found = [sorted(int(joint) for joint in side) for side in pairs]
     except (TypeError, ValueError):
         found = pairs
-    if found != expected:
-        raise ArchiveError(
-            archive.name,
-            f"keypoints_symmetry is {found}, that of {skeleton.name} is {expected}: the joints are in another order.",
-            "metadata",
-        )
+    orders = [skeleton for skeleton in (H36M17, COCO17, H36M16, MPII16) if len(skeleton) == count]
+    for skeleton in orders:
+        if found == [sorted(skeleton.left), sorted(skeleton.right)]:
+            return skeleton
+    expected = " or ".join(f"{[sorted(s.left), sorted(s.right)]} ({s.name})" for s in orders)
+    raise ArchiveError(
+        archive.name,
+        f"keypoints_symmetry is {found}, expected {expected}: the joints are in another order.",
+        "metadata",
+        code="joint-order",
+    )
+
+
+def _read_2d(views: _Views, progress: Progress) -> PoseDataset:
+    total = sum(map(sum, views.lengths.values()))
+    columns = Columns(total, views.skeleton, has_2d=True)
+    with progress("reading", total) as advance:
+        for (subject, action), lengths in views.lengths.items():
+            for index, (camera, length) in enumerate(zip(h36m_cameras(subject), lengths, strict=True)):
+                columns.add(subject, action, camera, length, poses_2d=views.poses(subject, action, index))
+            advance(sum(lengths))
+    problems = h36m_problems(columns.sequences)
+    return columns.dataset(ORIGIN, Stored(views.stored, screen="pixels"), notes=views.notes, problems=problems)

@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 
-from poseda_cli.dataset import InputFile
 from poseda_cli.errors import ArchiveError, DamagedArchiveError, ForeignFileError
+from poseda_cli.storage.cdf import CdfArchive
+from poseda_cli.storage.files import File, LocalFile, printable
 from poseda_cli.storage.hdf5 import Hdf5Archive
+from poseda_cli.storage.matlab import MatlabArchive
+from poseda_cli.storage.npy import SingleArchive
 from poseda_cli.storage.npz import NpzArchive
-
-# The sum of all members of one archive, in bytes. All of Human3.6M, 2D and 3D, is about half a GiB.
-LARGEST = 4 << 30
+from poseda_cli.storage.text import TextArchive
 
 HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
+CALIBRATION = b"Skeletool Camera Calibration"
 FOREIGN = {
-    b"\x93NUMPY": "a single .npy array",
-    b"MATLAB 5.0": "a MATLAB v5 file",
-    b"\xcd\xf3\x00\x01": "a CDF file",
-    b"\x80": "a bare pickle",
     b"\x1f\x8b": "gzip-compressed; unpack it first",
     b"Rar!": "a RAR archive; unpack it first",
     b"<!doctype": "a web page, probably a cloud drive's notice in place of the file",
@@ -35,7 +31,7 @@ class Archive(Protocol):
     """What layouts see of a file."""
 
     @property
-    def path(self) -> Path:
+    def file(self) -> File:
         """Where it lies."""
 
     @property
@@ -53,6 +49,9 @@ class Archive(Protocol):
     def array(self, name: str) -> np.ndarray[Any, Any]:
         """The values of a numeric array."""
 
+    def outline(self, name: str) -> Any:
+        """The beginning of an object array's value: enough to tell layouts apart, at the cost of a header."""
+
     def tree(self, name: str) -> Any:
         """The value of an object array; decoded once, then the same object again."""
 
@@ -60,48 +59,46 @@ class Archive(Protocol):
         """As `tree`, and forget it."""
 
 
-def open_archive(path: Path, name: str | None = None) -> Archive:
+def open_archive(file: File | Path) -> Archive:
     """The archive in a file, recognised by its first bytes.
 
     Raises
     ------
     ArchiveError : cannot be opened
     ForeignFileError : no container that poseda reads (says what it is)
+    MissingExtraError : a container that takes a package which is not installed
     DamagedArchiveError : empty, truncated
     UnsafeArchiveError : claims absurd sizes
     """
-    name = printable(name or path.name)
-    head = first_bytes(path, name)
+    if isinstance(file, Path):
+        file = LocalFile(file, printable(file.name))
+    head = _first_bytes(file)
     if not head:
-        raise DamagedArchiveError(name, "the file is empty; fetch it again.")
+        raise DamagedArchiveError(file.name, "the file is empty; fetch it again.")
     if head.startswith(b"PK"):
-        return NpzArchive(path, name, LARGEST)
+        return NpzArchive(file)
     if head.startswith(HDF5_SIGNATURE) or (head[:10] == b"MATLAB 7.3" and head[512:520] == HDF5_SIGNATURE):
-        return Hdf5Archive(path, name, LARGEST)
+        return Hdf5Archive(file)
     if head.startswith(b"MATLAB 7.3"):
-        raise DamagedArchiveError(name, "a MATLAB v7.3 file cut off before its data; fetch it again.")
+        raise DamagedArchiveError(file.name, "a MATLAB v7.3 file cut off before its data; fetch it again.")
+    if head.startswith(b"MATLAB 5.0"):
+        return MatlabArchive(file)
+    if head.startswith(b"\xcd\xf3\x00\x01"):
+        return CdfArchive(file)
+    if head.startswith((b"\x93NUMPY", b"\x80")):
+        return SingleArchive(file)
+    if head.startswith(CALIBRATION) or head.lstrip()[:1] in (b"{", b"["):
+        return TextArchive(file, is_json=not head.startswith(CALIBRATION))
     heads = (head, head.lstrip().lower())
     known = next((text for magic, text in FOREIGN.items() if any(h.startswith(magic) for h in heads)), None)
-    found = known or "neither a zip (npz) nor HDF5 (h5, MATLAB v7.3)"
-    raise ForeignFileError(name, f"not an archive that poseda reads: {found}. See `poseda layouts`.")
+    found = known or "no zip (npz), HDF5 (h5, MATLAB v7.3), MATLAB v5, CDF, npy, pickle or JSON"
+    raise ForeignFileError(file.name, f"not an archive that poseda reads: {found}. See `poseda layouts`.")
 
 
-def printable(name: str) -> str:
-    """A file's name as text that any file and terminal can hold; file systems allow more than UTF-8."""
-    return os.fsencode(name).decode("utf-8", "replace")
-
-
-def first_bytes(path: Path, name: str) -> bytes:
+def _first_bytes(file: File) -> bytes:
     """The first 520 bytes: enough for every signature, MATLAB's HDF5 at 512 included."""
-    try:
-        with path.open("rb") as stream:
+    with file.open() as stream:
+        try:
             return stream.read(520)
-    except OSError as error:
-        raise ArchiveError(name, f"cannot be read: {(error.strerror or str(error)).lower()}.") from error
-
-
-def input_file(archive: Archive) -> InputFile:
-    """Name, size and SHA-256 of an archive, for the provenance of an output."""
-    with archive.path.open("rb") as stream:
-        digest = hashlib.file_digest(stream, "sha256").hexdigest()
-    return InputFile(archive.name, archive.path.stat().st_size, digest)
+        except OSError as error:
+            raise ArchiveError(file.name, f"cannot be read: {(error.strerror or str(error)).lower()}.") from error

@@ -6,28 +6,32 @@ of the machine, and a data set of a few bytes can claim to be terabytes. All of 
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from poseda_cli.errors import ArchiveError, DamagedArchiveError, UnsafeArchiveError
+from poseda_cli.storage.files import LARGEST, File, LocalFile
 
 if TYPE_CHECKING:
     import h5py
 
+DEEPEST = 4
+MOST_MEMBERS = 10_000
+
 
 class Hdf5Archive:
-    """An HDF5 file; see `storage.archive.Archive` for the members. Only its root group is looked at.
+    """An HDF5 file; see `storage.archive.Archive` for the members. Data sets in groups are
+    named 'group/data set'; MATLAB's own groups, '#refs#' and the like, are not looked into.
 
     Parameters
     ----------
-    path : the file
-    name : how messages name it
+    file : where it lies
     largest : limit of one data set, bytes
 
     Raises
@@ -36,26 +40,34 @@ class Hdf5Archive:
     UnsafeArchiveError : when read: what points outside the file, or claims absurd sizes
     """
 
-    def __init__(self, path: Path, name: str, largest: int) -> None:
-        self.path = path
-        self.name = name
+    def __init__(self, file: File, largest: int = LARGEST) -> None:
+        self.file = file
+        self.name = file.name
         self._largest = largest
         with self._open():
             pass
 
     @cached_property
     def members(self) -> dict[str, tuple[tuple[int, ...], np.dtype[Any]]]:
-        """Shape and dtype of each data set of the root group by name."""
+        """Shape and dtype of each data set by name."""
+        with self._open() as file:
+            found: dict[str, tuple[tuple[int, ...], np.dtype[Any]]] = {}
+            self._collect(file, "", found, 0)
+            return found
+
+    def _collect(self, group: Any, prefix: str, found: dict[str, Any], depth: int) -> None:
         import h5py
 
-        with self._open() as file:
-            found = {}
-            for name in file:
-                if file.get(name, getclass=True, getlink=True) is h5py.HardLink:
-                    item = file[name]
-                    if isinstance(item, h5py.Dataset):
-                        found[name] = (item.shape or (), item.dtype)
-            return found
+        for name in group:
+            if group.get(name, getclass=True, getlink=True) is not h5py.HardLink or name.startswith("#"):
+                continue
+            item = group[name]
+            if isinstance(item, h5py.Dataset):
+                found[prefix + name] = (item.shape or (), item.dtype)
+            elif isinstance(item, h5py.Group) and depth < DEEPEST:
+                self._collect(item, f"{prefix}{name}/", found, depth + 1)
+            if len(found) > MOST_MEMBERS:
+                raise UnsafeArchiveError(self.name, f"more than {MOST_MEMBERS:,} data sets; it was not loaded.")
 
     @cached_property
     def attributes(self) -> dict[str, Any]:
@@ -78,18 +90,18 @@ class Hdf5Archive:
             return values
         return values.astype(values.dtype.newbyteorder("="), copy=False)
 
-    def tree(self, name: str) -> Any:
+    def outline(self, name: str) -> Any:
         """HDF5 has no object arrays."""
         raise ArchiveError(self.name, "HDF5 holds no pickled objects", name)
 
-    def take_tree(self, name: str) -> Any:
-        """As `tree`."""
-        return self.tree(name)
+    tree = take_tree = outline
 
     def _inside(self, file: h5py.File, name: str) -> h5py.Dataset:
         import h5py
 
-        if file.get(name, getclass=True, getlink=True) is not h5py.HardLink:
+        parts = name.split("/")
+        steps = ["/".join(parts[: depth + 1]) for depth in range(len(parts))]
+        if any(file.get(step, getclass=True, getlink=True) is not h5py.HardLink for step in steps):
             raise UnsafeArchiveError(self.name, "a link; it may lead out of the file and was not followed.", name)
         dataset = file[name]
         if dataset.external or dataset.is_virtual:
@@ -106,8 +118,11 @@ class Hdf5Archive:
         import h5py
 
         try:
-            with h5py.File(self.path, "r") as file:
-                yield file
+            with contextlib.ExitStack() as stack:
+                stream = (
+                    self.file.on_disk if isinstance(self.file, LocalFile) else stack.enter_context(self.file.open())
+                )
+                yield stack.enter_context(h5py.File(stream, "r"))
         except (OSError, RuntimeError, KeyError, TypeError, ValueError) as error:
             message = f"damaged HDF5 ({str(error).strip()}). The download is incomplete or was altered; fetch it again."
             raise DamagedArchiveError(self.name, message, member) from error

@@ -8,20 +8,24 @@ own un-pickling is reached, and keys are only hashed when they are strings, inte
 
 from __future__ import annotations
 
+import io
 import math
 import pickletools
 import re
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 
 DEEPEST = 16
 MOST_DIMENSIONS = 8
 LONGEST_AXIS = 1 << 40
-DTYPES = re.compile(r"b1|[iu][1248]|f(2|4|8|16)|[SU][1-9]\d{0,5}|O[48]?")
+DTYPES = re.compile(r"b1|[iu][1248]|f(2|4|8|16)|[SU][1-9]\d{0,5}|V[1-9]\d{0,5}|O[48]?")
+MOST_FIELDS = 64
+# Enough for the keys and the head of the first array of any pose archive.
+PEEK = 1 << 16
 
 
 class UnsafePickleError(Exception):
@@ -55,14 +59,44 @@ class _Global:
     call: Callable[[tuple[Any, ...]], Any] | None
 
 
+class ArrayHead(NamedTuple):
+    """An array whose values were not looked at."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+
+
 @dataclass(slots=True)
 class _DtypeStub:
+    """A dtype by its name and byte order; one of fields or a fixed shape by those, all checked here."""
+
     spec: str
     order: str = "="
+    fields: dict[str, tuple[_DtypeStub, int]] | None = None
+    base: tuple[_DtypeStub, tuple[int, ...]] | None = None
 
-    def resolve(self) -> np.dtype[Any]:
-        order = self.order if self.order in "<>" else "="
-        return np.dtype(order + self.spec)
+    def resolve(self, depth: int = 0) -> np.dtype[Any]:
+        if depth > 2:
+            raise UnsafePickleError("a dtype nested too deeply")
+        if self.base is not None:
+            inner, shape = self.base[0].resolve(depth + 1), self.base[1]
+            if inner.hasobject or math.prod(shape) * inner.itemsize != int(self.spec[1:]):
+                raise UnsafePickleError("a dtype of another size than its parts")
+            found = np.dtype((inner, shape))
+        elif self.fields is not None:
+            formats = [stub.resolve(depth + 1) for stub, _ in self.fields.values()]
+            offsets = [offset for _, offset in self.fields.values()]
+            size = int(self.spec[1:])
+            if any(o < 0 or o + f.itemsize > size or f.hasobject for o, f in zip(offsets, formats, strict=True)):
+                raise UnsafePickleError("a structured dtype whose fields lie outside of it")
+            names = list(self.fields)
+            found = np.dtype({"names": names, "formats": formats, "offsets": offsets, "itemsize": size})
+        else:
+            order = self.order if self.order in "<>" else "="
+            found = np.dtype(order + self.spec)
+        if self.spec[0] == "V" and (found.itemsize != int(self.spec[1:]) or (self.base or self.fields) is None):
+            raise UnsafePickleError(f"an array of dtype {self.spec!r} that says nothing of its fields")
+        return found
 
 
 @dataclass(slots=True)
@@ -89,6 +123,25 @@ def read_pickle(stream: IO[bytes], largest: int = 4 << 30) -> Any:
     MalformedPickleError : not a pickle, or not all of one
     """
     return _Resolver(_Budget(largest)).resolve(_Machine(stream).run())
+
+
+def peek_pickle(stream: IO[bytes]) -> Any:
+    """The beginning of a pickle's value: its first keys, and the head of the first array.
+
+    Parameters
+    ----------
+    stream : positioned at the pickle; 64 KiB are read
+
+    Returns
+    -------
+    As `read_pickle`, but containers end where the bytes do, and arrays are `ArrayHead`s.
+
+    Raises
+    ------
+    UnsafePickleError : as `read_pickle`, as far as it was read
+    MalformedPickleError : no pickle
+    """
+    return _outline(_Machine(io.BytesIO(stream.read(PEEK))).run_as_far_as_it_goes())
 
 
 @dataclass(slots=True)
@@ -125,6 +178,25 @@ class _Machine:
         except (ValueError, IndexError, TypeError, KeyError, struct.error, OverflowError) as error:
             raise MalformedPickleError(f"no valid pickle at byte {position} ({error})") from error
         raise MalformedPickleError("the pickle ends before its STOP")
+
+    def run_as_far_as_it_goes(self) -> Any:
+        """The value as far as the bytes tell: unfinished containers hold what was there."""
+        try:
+            return self.run()
+        except MalformedPickleError:
+            if not self.stack or type(self.stack[0]) is _Mark:
+                raise
+        while any(type(value) is _Mark for value in self.stack):
+            items = _nested_pending(self.pop_to_mark())
+            under = self.stack[-1]
+            if type(under) is dict:
+                self.fill(items[: len(items) // 2 * 2])
+            elif type(under) is list:
+                under.extend(items)
+            elif type(under) is _ArrayStub and len(items) >= 3:
+                payload = items[4] if len(items) > 4 else None
+                under.state = _array_state((1, items[1], items[2], False, payload))
+        return _nested_pending(self.stack)[0]
 
     def _only_value(self) -> Any:
         if len(self.stack) != 1:
@@ -221,9 +293,44 @@ class _Machine:
         if type(target) is _ArrayStub:
             target.state = _array_state(state)
         elif type(target) is _DtypeStub:
-            target.order = _byte_order(state, target.spec)
+            _set_dtype(target, state)
         else:
             raise UnsafePickleError("sets the state of something that is no array")
+
+
+def _nested_pending(items: list[Any]) -> list[Any]:
+    """Values behind an empty container belong to it: a lone item is put there without a mark."""
+    for index, value in enumerate(items[:-1]):
+        if type(value) in (dict, list) and not value:
+            inner = _nested_pending(items[index + 1 :])
+            if type(value) is list:
+                value.extend(inner)
+            else:
+                pairs = zip(inner[::2], inner[1::2], strict=False)
+                value.update((_key(key), item) for key, item in pairs)
+            return items[: index + 1]
+    return items
+
+
+_NOTHING = object()
+
+
+def _outline(value: Any) -> Any:
+    """Containers as they are, arrays as their heads, whatever is unfinished left out."""
+    if isinstance(value, dict):
+        found = {key: _outline(item) for key, item in value.items()}
+        return {key: item for key, item in found.items() if item is not _NOTHING}
+    if isinstance(value, (list, tuple)):
+        return [item for item in map(_outline, value) if item is not _NOTHING]
+    if type(value) is _ArrayStub and value.state is not None:
+        shape, stub, _, payload = value.state
+        if stub.spec != "O":
+            return ArrayHead(shape, stub.resolve())
+        inside = _outline(payload) if type(payload) is list else []
+        return inside if shape else inside[0] if inside else {}
+    if type(value) in (_Global, _DtypeStub, _Mark, _ArrayStub):
+        return _NOTHING
+    return _key(value) if type(value) is _Bytes2 else value
 
 
 def _key(key: Any) -> Any:
@@ -266,13 +373,34 @@ def _dtype(arguments: tuple[Any, ...]) -> _DtypeStub:
     return _DtypeStub("O" if spec.startswith("O") else spec)  # NumPy itself writes O8
 
 
-def _byte_order(state: Any, spec: str) -> str:
-    """The one thing that we take from a dtype's state; the rest follows from its name."""
-    if type(state) is not tuple or len(state) < 5 or any(part is not None for part in state[2:5]):
-        raise UnsafePickleError(f"a structured dtype in place of {spec!r}")
-    if state[1] not in ("|", "=", "<", ">"):
+def _set_dtype(stub: _DtypeStub, state: Any) -> None:
+    """What we take from a dtype's state: byte order, fields, fixed shape. Sizes and flags are computed."""
+    if type(state) is not tuple or len(state) < 5 or state[1] not in ("|", "=", "<", ">"):
         raise UnsafePickleError("a dtype of unknown byte order")
-    return str(state[1])
+    stub.order = str(state[1])
+    base, names, fields = state[2:5]
+    if stub.spec[0] != "V" and (base, names, fields) != (None, None, None):
+        raise UnsafePickleError(f"a structured dtype in place of {stub.spec!r}")
+    if base is not None:
+        if type(base) is not tuple or len(base) != 2:
+            raise UnsafePickleError("a dtype of unknown form")
+        stub.base = _checked_dtype(base[0]), _shape(base[1])
+    if fields is not None:
+        stub.fields = _fields(names, fields)
+
+
+def _fields(names: Any, fields: Any) -> dict[str, tuple[_DtypeStub, int]]:
+    if type(names) is not tuple or type(fields) is not dict or not 0 < len(names) <= MOST_FIELDS:
+        raise UnsafePickleError("a structured dtype of unknown form")
+    found = {}
+    for name in map(_key, names):
+        field = fields.get(name)
+        if type(name) is not str or type(field) is not tuple or len(field) != 2 or type(field[1]) is not int:
+            raise UnsafePickleError("a structured dtype of unknown form")
+        found[name] = _checked_dtype(field[0]), field[1]
+    if len(found) != len(names) or len(found) != len(fields):
+        raise UnsafePickleError("a structured dtype of unknown form")
+    return found
 
 
 def _array_state(state: Any) -> tuple[tuple[int, ...], _DtypeStub, bool, Any]:

@@ -4,10 +4,31 @@ Nothing of the package but the synthetic motion is used here, so that a mistake 
 readers cannot cancel against itself.
 """
 
+from typing import NamedTuple
+
 import h5py
 import numpy as np
 
 from poseda_cli.synthetic.motions import perform
+
+
+
+class Known(NamedTuple):
+    """What reading an archive must give.
+
+    sequences (subject, action, camera, length) in order; poses_3d metres in camera space, or None;
+    poses_2d pixels, or None; lenses camera name -> fx, fy, cx, cy, width, height, or None if unknown.
+    """
+
+    layout: str
+    dataset: str | None
+    joints: list[str]
+    sequences: list[tuple[str, str, str, int]]
+    poses_3d: np.ndarray | None
+    poses_2d: np.ndarray | None
+    lenses: dict[str, tuple[float, ...] | None]
+    absolute: bool = True
+
 
 # Raw joints that stand for the 17 of Human3.6M, and for MPI-INF-3DHP's 17, in the order of each.
 H36M17_OF_32 = [0, 1, 2, 3, 6, 7, 8, 12, 13, 14, 15, 17, 18, 19, 25, 26, 27]

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from poseda_cli.errors import ArchiveError, DamagedArchiveError, UnsafeArchiveError
 from poseda_cli.storage.archive import open_archive
+from poseda_cli.storage.files import LocalFile
 from poseda_cli.storage.npz import NpzArchive
 
 from .compare import as_documented, assert_same
@@ -39,7 +40,7 @@ def pack(path, members, compression=zipfile.ZIP_STORED):
 
 
 def one(tmp_path, data):
-    return NpzArchive(pack(tmp_path / "poses.npz", [("poses.npy", data)]), "poses.npz", LIMIT)
+    return NpzArchive(LocalFile(pack(tmp_path / "poses.npz", [("poses.npy", data)]), "poses.npz"), LIMIT)
 
 
 def read_all(archive):
@@ -65,7 +66,7 @@ ARRAYS = {
 @pytest.mark.parametrize("values", ARRAYS.values(), ids=ARRAYS)
 def test_numeric_members_are_those_that_were_saved(values, save, tmp_path):
     save(tmp_path / "poses.npz", poses=values)
-    archive = NpzArchive(tmp_path / "poses.npz", "poses.npz", LIMIT)
+    archive = NpzArchive(LocalFile(tmp_path / "poses.npz", "poses.npz"), LIMIT)
     shape, _ = archive.members["poses"]
     assert shape == values.shape
     assert_same(archive.array("poses"), as_documented(values))
@@ -74,7 +75,7 @@ def test_numeric_members_are_those_that_were_saved(values, save, tmp_path):
 @pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
 def test_object_members_are_those_that_were_saved(save, tmp_path):
     save(tmp_path / "poses.npz", positions_3d=TREE, numbers=ZEROS)
-    archive = NpzArchive(tmp_path / "poses.npz", "poses.npz", LIMIT)
+    archive = NpzArchive(LocalFile(tmp_path / "poses.npz", "poses.npz"), LIMIT)
     assert list(archive.members) == ["positions_3d", "numbers"]
     assert archive.attributes == {}
     assert_same(archive.tree("positions_3d"), TREE)
@@ -82,7 +83,7 @@ def test_object_members_are_those_that_were_saved(save, tmp_path):
 
 def test_trees_are_decoded_once(tmp_path):
     np.savez(tmp_path / "poses.npz", positions_3d=TREE)
-    archive = NpzArchive(tmp_path / "poses.npz", "poses.npz", LIMIT)
+    archive = NpzArchive(LocalFile(tmp_path / "poses.npz", "poses.npz"), LIMIT)
     assert archive.tree("positions_3d") is archive.tree("positions_3d")
 
 
@@ -104,7 +105,7 @@ def test_files_of_old_pythons(path):
 
 def test_asked_for_the_other_kind(tmp_path):
     np.savez(tmp_path / "poses.npz", tree=TREE, numbers=ZEROS)
-    archive = NpzArchive(tmp_path / "poses.npz", "poses.npz", LIMIT)
+    archive = NpzArchive(LocalFile(tmp_path / "poses.npz", "poses.npz"), LIMIT)
     with pytest.raises(ArchiveError, match=r"^poses\.npz: tree: an object array"):
         archive.array("tree")
     with pytest.raises(ArchiveError, match=r"^poses\.npz: numbers: .*expected an object array"):
@@ -126,7 +127,7 @@ def test_code_is_refused_and_never_runs(compression, tmp_path):
     pickle.loads(code)
     marker.rmdir()
     pack(tmp_path / "poses.npz", [("positions_3d.npy", npy((), "|O", code))], compression)
-    archive = NpzArchive(tmp_path / "poses.npz", "evil.npz", LIMIT)
+    archive = NpzArchive(LocalFile(tmp_path / "poses.npz", "evil.npz"), LIMIT)
     with pytest.raises(UnsafeArchiveError, match=r"^evil\.npz: positions_3d: refers to pathlib\.\S* at byte \d+\."):
         archive.tree("positions_3d")
     assert not marker.exists()
@@ -185,7 +186,7 @@ def test_zip_bomb_is_refused_from_its_directory(tmp_path):
     path = pack(tmp_path / "bomb.npz", bomb, zipfile.ZIP_DEFLATED)
     assert path.stat().st_size < 10_000
     with pytest.raises(UnsafeArchiveError, match=f"limit is {LIMIT:,}"):
-        NpzArchive(path, "bomb.npz", LIMIT)
+        NpzArchive(LocalFile(path, "bomb.npz"), LIMIT)
 
 
 def test_directory_that_understates_a_size(tmp_path):
@@ -196,7 +197,7 @@ def test_directory_that_understates_a_size(tmp_path):
     struct.pack_into("<II", data, entry + 20, size - 8, size - 8)
     path.write_bytes(data)
     with pytest.raises(DamagedArchiveError):
-        NpzArchive(path, "poses.npz", LIMIT).array("poses")
+        NpzArchive(LocalFile(path, "poses.npz"), LIMIT).array("poses")
 
 
 def flag(path, bit, at):
@@ -212,28 +213,28 @@ GOOD = npy((4,), payload=ZEROS.tobytes())
 def test_duplicate_members(tmp_path):
     path = pack(tmp_path / "poses.npz", [("poses.npy", GOOD), ("poses.npy", GOOD)])
     with pytest.raises(UnsafeArchiveError, match="same name"):
-        NpzArchive(path, "poses.npz", LIMIT)
+        NpzArchive(LocalFile(path, "poses.npz"), LIMIT)
 
 
 def test_encrypted(tmp_path):
     path = pack(tmp_path / "poses.npz", [("poses.npy", GOOD)])
     flag(path, 0, at=8)
     with pytest.raises(ArchiveError, match="encrypted"):
-        NpzArchive(path, "poses.npz", LIMIT)
+        NpzArchive(LocalFile(path, "poses.npz"), LIMIT)
 
 
 @pytest.mark.parametrize("compression", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
 def test_methods_that_npz_does_not_use(compression, tmp_path):
     path = pack(tmp_path / "poses.npz", [("poses.npy", GOOD)], compression)
     with pytest.raises(ArchiveError, match="method"):
-        NpzArchive(path, "poses.npz", LIMIT)
+        NpzArchive(LocalFile(path, "poses.npz"), LIMIT)
 
 
 @pytest.mark.parametrize("names", [["poses.npy", "readme.txt"], ["h36m/S1.h5"], ["folder/"], []])
 def test_zip_that_is_no_npz(names, tmp_path):
     path = pack(tmp_path / "poses.npz", [(name, b"") for name in names])
     with pytest.raises(ArchiveError, match="no npz") as caught:
-        NpzArchive(path, "poses.npz", LIMIT)
+        NpzArchive(LocalFile(path, "poses.npz"), LIMIT)
     for name in names:
         assert name in str(caught.value)
 
@@ -252,7 +253,7 @@ def test_name_that_is_not_the_text_it_claims_to_be(tmp_path):
     path.write_bytes(data)
     flag(path, 11, at=6)
     with pytest.raises(DamagedArchiveError):
-        NpzArchive(path, "poses.npz", LIMIT).array("poses")
+        NpzArchive(LocalFile(path, "poses.npz"), LIMIT).array("poses")
 
 
 def test_directory_that_points_before_the_file(tmp_path):
@@ -262,7 +263,7 @@ def test_directory_that_points_before_the_file(tmp_path):
     struct.pack_into("<I", data, end + 16, struct.unpack_from("<I", data, end + 16)[0] + 1)
     path.write_bytes(data)
     with pytest.raises(DamagedArchiveError):
-        NpzArchive(path, "poses.npz", LIMIT).array("poses")
+        NpzArchive(LocalFile(path, "poses.npz"), LIMIT).array("poses")
 
 
 @pytest.fixture(scope="module", params=[np.savez, np.savez_compressed], ids=["stored", "deflated"])

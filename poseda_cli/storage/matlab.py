@@ -1,0 +1,106 @@
+"""MATLAB v5 files (v7.3 is HDF5), through SciPy: the extra `mat`."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from poseda_cli.errors import ArchiveError, DamagedArchiveError, MissingExtraError, UnsafeArchiveError
+from poseda_cli.storage.files import LARGEST, File
+
+CLASSES = {
+    "double": "f8", "single": "f4", "int8": "i1", "uint8": "u1", "int16": "i2", "uint16": "u2",
+    "int32": "i4", "uint32": "u4", "int64": "i8", "uint64": "u8", "logical": "b1", "char": "U1",
+}  # fmt: skip
+
+
+class MatlabArchive:
+    """A MATLAB v5 file; see `storage.archive.Archive` for the members. Cells and structs are trees.
+
+    Parameters
+    ----------
+    file : where it lies
+    largest : limit of the file, bytes
+
+    Raises
+    ------
+    MissingExtraError : SciPy is not installed
+    UnsafeArchiveError : larger than allowed
+    """
+
+    def __init__(self, file: File, largest: int = LARGEST) -> None:
+        self.file = file
+        self.name = file.name
+        self.attributes: dict[str, Any] = {}
+        self._largest = largest
+        self._trees: dict[str, Any] = {}
+        self._matlab = _scipy_io(self.name)
+        with file.open() as stream:
+            if (size := stream.seek(0, 2)) > largest:
+                raise UnsafeArchiveError(self.name, f"{size:,} bytes; the limit is {largest:,}.")
+
+    @cached_property
+    def members(self) -> dict[str, tuple[tuple[int, ...], np.dtype[Any]]]:
+        """Shape and dtype of each variable by name, without reading their values."""
+        found = self._guarded(lambda stream: self._matlab.whosmat(stream))
+        return {name: (tuple(shape), np.dtype(CLASSES.get(kind, "O"))) for name, shape, kind in found}
+
+    def array(self, name: str) -> np.ndarray[Any, Any]:
+        """The values of a numeric variable."""
+        shape, dtype = self.members[name]
+        if dtype.kind == "O":
+            raise ArchiveError(self.name, "a cell or struct, expected numbers", name)
+        if np.prod(shape, dtype=object) * dtype.itemsize > self._largest:
+            raise UnsafeArchiveError(self.name, "claims an absurd size; it was not loaded.", name)
+        values = self._load(name)
+        return np.ascontiguousarray(values, values.dtype.newbyteorder("="))
+
+    def outline(self, name: str) -> Any:
+        """The value; MATLAB files have no cheaper way to look into a cell."""
+        return self.tree(name)
+
+    def tree(self, name: str) -> Any:
+        """A cell as nested lists, a struct as a dict; read once."""
+        if name not in self._trees:
+            self._trees[name] = _plain(self._load(name))
+        return self._trees[name]
+
+    def take_tree(self, name: str) -> Any:
+        """As `tree`, and forget it."""
+        tree = self.tree(name)
+        del self._trees[name]
+        return tree
+
+    def _load(self, name: str) -> Any:
+        return self._guarded(lambda stream: self._matlab.loadmat(stream, variable_names=[name])[name], name)
+
+    def _guarded(self, read: Any, member: str | None = None) -> Any:
+        try:
+            with self.file.open() as stream:
+                return read(stream)
+        except ArchiveError:
+            raise
+        except MemoryError as error:
+            raise UnsafeArchiveError(self.name, "claims an absurd size; it was not loaded.", member) from error
+        except Exception as error:  # SciPy's reader raises a dozen kinds on damaged input
+            message = f"damaged MATLAB file ({str(error).strip()}). Fetch it again."
+            raise DamagedArchiveError(self.name, message, member) from error
+
+
+def _plain(value: Any) -> Any:
+    if not isinstance(value, np.ndarray) or (value.dtype.kind != "O" and value.dtype.names is None):
+        return value
+    if value.dtype.names is not None:
+        first = value.reshape(-1)[0] if value.size else ()
+        return {name: _plain(field) for name, field in zip(value.dtype.names, first, strict=False)}
+    return [_plain(row) for row in value] if value.ndim else _plain(value.item())
+
+
+def _scipy_io(name: str) -> Any:
+    try:
+        import scipy.io
+    except ImportError as error:
+        raise MissingExtraError(name, "a MATLAB v5 file", "SciPy", "mat") from error
+    return scipy.io
