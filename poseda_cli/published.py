@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from functools import cache
 from importlib.resources import files
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -53,6 +53,27 @@ def h36m_cameras(subject: str) -> tuple[Camera, ...]:
 def h36m_subjects() -> tuple[str, ...]:
     """The subjects whose cameras are published: S1 to S11."""
     return tuple(_table("h36m")["subjects"])
+
+
+class H36mSequence(NamedTuple):
+    """A sequence as metadata.xml has it: ids, length of the 3D, lengths of the videos (50 Hz) in camera order."""
+
+    action: int
+    subaction: int
+    frames_3d: int
+    video_frames: tuple[int, ...]
+
+
+@cache
+def h36m_sequences(subject: str) -> dict[str, H36mSequence]:
+    """The sequences of one subject of Human3.6M by canonical name ('Directions 1'); {} for unknown subjects.
+
+    Source: metadata.xml of the release. The number in a name is not the subaction's: mostly 'X 1' is
+    subaction 1 and 'X' subaction 2, but SittingDown is the other way round for five subjects.
+    """
+    text = files("poseda_cli.data").joinpath("h36m_sequences.json").read_text(encoding="utf-8")
+    rows = json.loads(text)["subjects"].get(subject, {})
+    return {name: H36mSequence(*row[:3], tuple(row[3:])) for name, row in rows.items()}
 
 
 @cache
