@@ -22,6 +22,7 @@ from poseda_cli.cameras import Floats, distortion_table, project
 from poseda_cli.dataset import Chunk, PoseDataset
 from poseda_cli.options import AlignOptions
 from poseda_cli.placement import UNALIGNED, Placement
+from poseda_cli.provenance import inputs_of, side_of
 from poseda_cli.skeleton import shared_joints
 from poseda_cli.target import TargetPoses
 
@@ -39,6 +40,7 @@ class Alignment:
     options : recorded in the output
     jobs : threads
     chunk : poses computed at once
+    whole : the source before a part of it was selected; the source itself if not given
 
     `summary` may be asked for once the chunks have been through, which is when the projections are
     measured.
@@ -52,8 +54,13 @@ class Alignment:
         options: AlignOptions,
         jobs: int | None,
         chunk: int,
+        whole: PoseDataset | None = None,
     ) -> None:
         self.source, self.target, self.placement, self.options = source, target, placement, options
+        self.dataset = source.origin.dataset
+        self.whole = source if whole is None else whole
+        self.has_3d = self.has_2d = self.absolute = True
+        self.has_visible = False
         self.skeleton, self.screen, self.sequences = source.skeleton, options.screen, placement.sequences
         self.cameras = target.dataset.cameras + (source.cameras if options.include_source else ())
         self._jobs, self._chunk, self._root = jobs, chunk, source.skeleton.root
@@ -140,8 +147,8 @@ class Alignment:
             "options": {**selections, **options},
             "seed": self.options.seed,
             "inputs": {
-                "source": [file._asdict() for file in source.files],
-                "target": [file._asdict() for file in target.files],
+                "source": inputs_of(self.source),
+                "target": inputs_of(self.target.dataset),
             },
         }
 
@@ -157,7 +164,7 @@ class Alignment:
         distributions = summary.compare_distributions(self._source_boxes(), self.target.boxes, boxes)
         depths = np.asarray(self.source.poses_3d)[self.placement.valid, self._root, 2]
         distributions["depth"] = {
-            "source": summary.describe(np.sort(depths)),
+            "source": summary.describe(np.sort(depths)) if self.source.absolute else {},
             "aligned": summary.describe(np.sort(self.placement.depth[aligned])),
         }
         return {
@@ -165,8 +172,8 @@ class Alignment:
             "version": VERSION,
             "seed": self.options.seed,
             "options": self.provenance["options"],
-            "source": _side(self.source),
-            "target": _side(self.target.dataset),
+            "source": side_of(self.source),
+            "target": side_of(self.target.dataset),
             "output": {"files": list(files), "poses": len(self), "dropped": self.dropped},
             "distributions": distributions,
             "fit": summary.fit(boxes, wanted, self._out_of_frame[aligned]),
@@ -176,6 +183,8 @@ class Alignment:
         """Boxes of the valid source poses in their own cameras; None if those are not known."""
         source = self.source
         if np.isnan(source.intrinsics[np.unique(source.camera)]).any():
+            return None
+        if source.poses_2d is None and not source.absolute:
             return None
         pixels = source.intrinsics.astype(np.float32)
         lens = distortion_table(source.cameras).astype(np.float32)
@@ -204,17 +213,3 @@ def _project_block(poses: Floats, intrinsics: Floats, distortion: Floats | None 
         image = project(major, intrinsics, distortion)
         image[major[..., 2] <= 0] = np.nan
     return image.transpose(0, 2, 1)
-
-
-def _side(dataset: PoseDataset) -> dict[str, Any]:
-    return {
-        "paths": [file.name for file in dataset.origin.files],
-        "layout": dataset.origin.layout,
-        "dataset": dataset.origin.dataset,
-        "poses": len(dataset),
-        "sequences": len(dataset.sequences),
-        "subjects": list(dataset.subjects),
-        "cameras": list(dataset.camera_names),
-        "sha256": [file.sha256 for file in dataset.origin.files],
-        "notes": list(dataset.origin.notes),
-    }

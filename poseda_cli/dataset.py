@@ -108,12 +108,36 @@ class Chunk(NamedTuple):
 
 def join(chunks: Iterable[Chunk]) -> Chunk:
     """All rows of some chunks in one."""
-    columns = zip(*chunks, strict=True)
-    return Chunk(*(None if parts[0] is None else np.concatenate(parts) for parts in columns))
+    columns: list[Any] = [None if parts[0] is None else np.concatenate(parts) for parts in zip(*chunks, strict=True)]
+    return Chunk(*columns)
 
 
 class ChunkSource(Protocol):
-    """What a writer needs: the heads of a data set, and its rows in chunks."""
+    """What an export needs: the heads of a data set, and its rows in chunks."""
+
+    @property
+    def dataset(self) -> str | None:
+        """'h36m', 'mpi_inf_3dhp' or None: whose subjects, actions and cameras the sequences name."""
+
+    @property
+    def whole(self) -> PoseDataset | None:
+        """Of an alignment the source as read, before any part of it was selected; else None."""
+
+    @property
+    def has_3d(self) -> bool:
+        """Whether chunks have 3D poses."""
+
+    @property
+    def has_2d(self) -> bool:
+        """Whether chunks have 2D poses."""
+
+    @property
+    def has_visible(self) -> bool:
+        """Whether chunks say which joints are visible."""
+
+    @property
+    def absolute(self) -> bool:
+        """Whether 3D poses have a place in camera space; else their roots are the origin."""
 
     @property
     def skeleton(self) -> Skeleton:

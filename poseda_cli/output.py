@@ -1,45 +1,48 @@
-"""Aligned poses to an output folder: data files and summary, whole or not at all."""
+"""Poses to an output folder: data files and summary, whole or not at all."""
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
-from poseda_cli.dataset import ChunkSource
+from poseda_cli import conversion, summary
+from poseda_cli.conversion import Conversion
+from poseda_cli.dataset import ChunkSource, PoseDataset
 from poseda_cli.errors import UsageError
-from poseda_cli.layouts import layout_module
+from poseda_cli.exports import check_names, check_writable, export, losses
 from poseda_cli.pipeline import AlignedDataset
 from poseda_cli.progress import Progress, silent
 from poseda_cli.storage.folder import new_folder
-from poseda_cli.summary import SCHEMA
 
 SUMMARY = "summary.json"
+SCHEMAS = (summary.SCHEMA, conversion.SCHEMA)
+# What trainers' files are called that go by a name: of aligned poses, and of others.
+ALIGNED, CONVERTED = "gpa", "poses"
 
 
-class Summarised(ChunkSource, Protocol):
-    """Something to write that can sum itself up afterwards."""
-
-    def summary(self, files: Any = ()) -> dict[str, Any]:
-        """What summary.json holds."""
-
-
-def write_alignment(
-    source: Summarised,
+def write_output(
+    source: ChunkSource,
+    summarise: Callable[[Sequence[str]], dict[str, Any]],
     folder: Path,
+    exports: Sequence[str] = ("poseda",),
     *,
+    name: str = ALIGNED,
     overwrite: bool = False,
     inputs: Iterable[Path] = (),
     progress: Progress = silent,
 ) -> tuple[list[Path], dict[str, Any]]:
-    """Write an alignment, chunk by chunk, into a folder that appears when all is done.
+    """Write an alignment or a conversion into a folder that appears when all is done.
 
     Parameters
     ----------
-    source : the alignment
+    source : an alignment, or a conversion
+    summarise : what summary.json holds, given the names of the files; asked when they are written
     folder : where to
+    exports : in which forms, see `exports`
+    name : what files are called that go by a name
     overwrite : replace a folder that poseda wrote
     inputs : files being read, which the output may not contain
     progress : told how far it is
@@ -50,50 +53,72 @@ def write_alignment(
 
     Raises
     ------
+    InputError : an export that cannot hold the data
     OutputError : the place is taken, or the disk refuses; nothing is left behind
     """
+    check_writable(exports, source)
     with new_folder(folder, overwrite, is_output, inputs) as temporary:
-        files = layout_module("poseda").write(source, temporary, progress)
-        summary = source.summary(files)
-        write_summary(summary, temporary)
-    return [folder / name for name in files], summary
+        files = export(exports, source, temporary, name, progress)
+        found = summarise(files)
+        found["output"]["lost"] = losses(exports, source)
+        write_summary(found, temporary)
+    return [folder / file for file in files], found
 
 
 def write(
-    dataset: AlignedDataset, out: str | os.PathLike[str], layout: str = "poseda", overwrite: bool = False
+    dataset: PoseDataset,
+    out: str | os.PathLike[str],
+    layout: str = "poseda",
+    overwrite: bool = False,
+    name: str | None = None,
 ) -> None:
-    """Write an aligned data set as an output folder.
+    """Write a data set as an output folder.
 
     Parameters
     ----------
-    dataset : what `align` returned
+    dataset : what `align` returned, or `read`
     out : the folder
-    layout : of the data files; 'poseda' so far
+    layout : of the data files, see `poseda layouts`
     overwrite : replace a folder that poseda wrote
+    name : of files that go by one, `data_2d_h36m_NAME.npz`; 'gpa' for aligned poses, else 'poses'
 
     Raises
     ------
+    InputError : the layout cannot hold the data
     OutputError : the place is taken, or the disk refuses; nothing is left behind
-    UsageError : no such layout, or a data set that `align` did not return
+    UsageError : no such layout
     """
-    if not isinstance(dataset, AlignedDataset):
-        raise UsageError("write takes what align returned; other data sets cannot be written so far.")
-    with new_folder(Path(out), overwrite, is_output) as temporary:
-        files = layout_module(layout).write(dataset, temporary)
-        write_summary({**dataset.summary, "output": {**dataset.summary["output"], "files": files}}, temporary)
+    check_names([layout])
+    check_name(name or ALIGNED)
+    if isinstance(dataset, AlignedDataset):
+        write_output(dataset, dataset.summarise, Path(out), [layout], name=name or ALIGNED, overwrite=overwrite)
+        return
+    source = Conversion(dataset)
+    write_output(source, source.summary, Path(out), [layout], name=name or CONVERTED, overwrite=overwrite)
+
+
+def check_name(name: str) -> None:
+    """Refuse a name that cannot be part of a file's.
+
+    Raises
+    ------
+    UsageError : as said
+    """
+    if not name or not all(letter.isalnum() or letter in "_-." for letter in name) or len(name) > 100:
+        raise UsageError(f"--name {name!r}: letters, digits, _, - and . only; it becomes part of a file's name.")
 
 
 def is_output(folder: Path) -> bool:
-    """Whether a folder is an output of `poseda align` and holds nothing else: --overwrite may replace it."""
+    """Whether a folder is an output of poseda and holds nothing else: --overwrite may replace it."""
     try:
-        summary = json.loads((folder / SUMMARY).read_text(encoding="utf-8"))
-        files = {SUMMARY, *summary["output"]["files"]} if summary["schema"] == SCHEMA else set()
+        found = json.loads((folder / SUMMARY).read_text(encoding="utf-8"))
+        files = {SUMMARY, *found["output"]["files"]} if found["schema"] in SCHEMAS else set()
         return files == {entry.name for entry in folder.iterdir()}
     except (OSError, ValueError, KeyError, TypeError):
         return False
 
 
-def write_summary(summary: dict[str, Any], folder: Path) -> None:
+def write_summary(found: dict[str, Any], folder: Path) -> None:
     """Write summary.json: UTF-8, indented, keys in the order of the interface."""
-    text = json.dumps(summary, indent=2, ensure_ascii=False)
+    text = json.dumps(found, indent=2, ensure_ascii=False)
     (folder / SUMMARY).write_text(text + "\n", encoding="utf-8")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -32,6 +32,7 @@ class AlignedDataset(PoseDataset):
     screen : normalisation of the run
     provenance : version, options, seed and inputs
     summary : what summary.json holds
+    whole : the source
     """
 
     source_index: NDArray[np.int64] = None  # type: ignore[assignment]  # after defaults of the base
@@ -39,6 +40,19 @@ class AlignedDataset(PoseDataset):
     screen: Screen = "aspect"
     provenance: dict[str, Any] = None  # type: ignore[assignment]
     summary: dict[str, Any] = None  # type: ignore[assignment]
+    whole: PoseDataset = None  # type: ignore[assignment]
+
+    has_3d = has_2d = True
+    has_visible = False
+
+    @property
+    def dataset(self) -> str | None:
+        """The source's data set, whose subjects, actions and cameras the sequences name."""
+        return self.whole.origin.dataset
+
+    def summarise(self, files: Sequence[str]) -> dict[str, Any]:
+        """What summary.json holds of an output with these files."""
+        return {**self.summary, "output": {**self.summary["output"], "files": list(files)}}
 
     def plain(self) -> PoseDataset:
         """The poses without where they come from, as a data set like any other."""
@@ -120,6 +134,7 @@ def align(
         screen=plan.screen,
         provenance=plan.provenance,
         summary=plan.summary(),
+        whole=plan.whole,
     )
 
 
@@ -131,12 +146,17 @@ def prepare(
     jobs: int | None = None,
     chunk: int = CHUNK,
     progress: Progress = silent,
+    whole: PoseDataset | None = None,
 ) -> Alignment:
     """Everything about an alignment but its poses, which come chunk by chunk.
 
     Parameters and errors as in `align`; `chunk` is the number of poses computed at once.
     """
     _check_kinds(source, target)
+    if options.include_source and not source.absolute:
+        raise InputError(
+            f"{source.title}: 3D is relative to the root, so unaligned poses have no place; leave out --include-source."
+        )
     if options.intrinsics is not None:
         target = with_intrinsics(target, options.intrinsics)
     try:
@@ -144,7 +164,10 @@ def prepare(
     except SkeletonError as error:
         raise SkeletonError(f"{source.title}: {error} --skeleton h36m16 needs no Neck/Nose.") from error
     poses = TargetPoses.of(target, source.skeleton, options.screen, options.invalid)
-    return Alignment(source, poses, place(source, poses, options, jobs, progress), options, jobs, chunk)
+    placement = place(source, poses, options, jobs, progress)
+    if whole is not None:
+        whole = whole.to_skeleton(source.skeleton)
+    return Alignment(source, poses, placement, options, jobs, chunk, whole)
 
 
 def _check_kinds(source: PoseDataset, target: PoseDataset) -> None:

@@ -73,7 +73,7 @@ def h36m_sequences(subject: str) -> dict[str, H36mSequence]:
     """
     text = files("poseda_cli.data").joinpath("h36m_sequences.json").read_text(encoding="utf-8")
     rows = json.loads(text)["subjects"].get(subject, {})
-    return {name: H36mSequence(*row[:3], tuple(row[3:])) for name, row in rows.items()}
+    return {name: H36mSequence(row[0], row[1], row[2], tuple(row[3:])) for name, row in rows.items()}
 
 
 @cache

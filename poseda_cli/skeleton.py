@@ -168,7 +168,7 @@ MPII16 = Skeleton(
     ),
     parents=(1, 2, 6, 6, 3, 4, -1, 6, 7, 8, 11, 12, 8, 8, 13, 14),
     left=(3, 4, 5, 13, 14, 15),
-    right=(0, 1, 2, 10, 11, 12),
+    right=(2, 1, 0, 12, 11, 10),
     meanings=(
         "RFoot", "RKnee", "RHip", "LHip", "LKnee", "LFoot", "Hip", "Spine", "Thorax", "Head",
         "RWrist", "RElbow", "RShoulder", "LShoulder", "LElbow", "LWrist",
@@ -181,7 +181,7 @@ LEARNABLE17 = Skeleton(
     joints=(*MPII16.joints, "Neck/Nose"),
     parents=(1, 2, 6, 6, 3, 4, -1, 6, 7, 16, 11, 12, 8, 8, 13, 14, 8),
     left=(3, 4, 5, 13, 14, 15),
-    right=(0, 1, 2, 10, 11, 12),
+    right=(2, 1, 0, 12, 11, 10),
     meanings=(*MPII16.joints, "Neck/Nose"),
 )
 

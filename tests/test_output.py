@@ -9,7 +9,7 @@ import pytest
 import poseda_cli as poseda
 from poseda_cli.errors import OutputError
 from poseda_cli.options import AlignOptions
-from poseda_cli.output import write_alignment
+from poseda_cli.output import write_output
 from poseda_cli.pipeline import prepare
 from tests import datasets
 
@@ -19,7 +19,7 @@ def test_python_and_command_line_write_the_same_bytes(tmp_path):
     aligned = poseda.align(source, target, copies=2, include_source=True, seed=4)
     poseda.write(aligned, tmp_path / "memory")
     plan = prepare(source, target, AlignOptions(copies=2, include_source=True, seed=4), chunk=33)
-    files, summary = write_alignment(plan, tmp_path / "chunks")
+    files, summary = write_output(plan, plan.summary, tmp_path / "chunks")
     assert files == [tmp_path / "chunks" / "augmented.h5"]
     for name in ("augmented.h5", "summary.json"):
         assert (tmp_path / "memory" / name).read_bytes() == (tmp_path / "chunks" / name).read_bytes()
@@ -53,7 +53,7 @@ def test_a_failing_chunk_leaves_nothing(tmp_path):
 
     plan.chunks = chunks
     with pytest.raises(OutputError, match="not written, no space left on device. Nothing was left behind"):
-        write_alignment(plan, tmp_path / "out")
+        write_output(plan, plan.summary, tmp_path / "out")
     assert list(tmp_path.iterdir()) == []
 
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from poseda_cli.commands.console import Console
-from poseda_cli.errors import UsageError, listed
+from poseda_cli.commands.sides import names_of, read_side
+from poseda_cli.errors import UsageError
 
 if TYPE_CHECKING:
     from poseda_cli.alignment import Alignment
@@ -91,6 +92,19 @@ def align(
     skeleton: Annotated[Literal["h36m17", "h36m16"], typer.Option(help="Joints to write.", rich_help_panel=OUT)] = (
         "h36m17"
     ),
+    to: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--to",
+            metavar="LAYOUT",
+            help="poseda, videopose3d, poseaug, mmpose, pstmo, poseaug-test or plain; repeatable.",
+            show_default="poseda",
+            rich_help_panel=OUT,
+        ),
+    ] = None,
+    name: Annotated[
+        str, typer.Option(metavar="NAME", help="In file names: data_2d_h36m_NAME.npz.", rich_help_panel=OUT)
+    ] = "gpa",
     include_source: Annotated[
         bool, typer.Option("--include-source", help="Write the unaligned source poses, too.", rich_help_panel=OUT)
     ] = False,
@@ -115,9 +129,10 @@ def align(
 
     Example: poseda align data_3d_h36m.npz -t mpi_inf_3dhp_test_set -o aligned
     """
+    from poseda_cli.exports import check_names, check_writable, losses, needs_whole
     from poseda_cli.layouts import layout_module
     from poseda_cli.options import AlignOptions
-    from poseda_cli.output import is_output, write_alignment
+    from poseda_cli.output import check_name, is_output, write_output
     from poseda_cli.pipeline import prepare
     from poseda_cli.storage.folder import check_free
 
@@ -125,41 +140,48 @@ def align(
     console = Console(quiet, verbose)
     lens = parse_intrinsics(intrinsics) if intrinsics else None
     options = AlignOptions(skeleton, depth, screen, pairing, copies, include_source, seed, invalid, lens)
-    chosen = (_names(subjects), _names(actions), _names(cameras), stride)
-    chosen_target = (_names(target_subjects), (), _names(target_cameras), target_stride)
-    for name in filter(None, (layout, target_layout)):
-        layout_module(name)
+    chosen = (names_of(subjects), names_of(actions), names_of(cameras), stride)
+    chosen_target = (names_of(target_subjects), (), names_of(target_cameras), target_stride)
+    for given in filter(None, (layout, target_layout)):
+        layout_module(given)
+    exports = to or ["poseda"]
+    check_names(exports)
+    check_name(name)
     inputs = [*source, *target]
     check_free(out, overwrite, is_output, inputs)
+    whole: list[PoseDataset] = []
     # No name here for the source as read: it must be free once it has the output's joints.
     plan = prepare(
-        _read_side(console, "source", source, layout, chosen),
-        _read_side(console, "target", target, target_layout, chosen_target),
+        read_side(console, "source", source, layout, chosen, whole if needs_whole(exports) else None),
+        read_side(console, "target", target, target_layout, chosen_target),
         options,
         jobs=jobs,
         progress=console.progress,
+        whole=whole[0] if whole else None,
     )
+    check_writable(exports, plan)
     if lens:
         console.say(plan.target.dataset.origin.notes[-1])
     if dry_run:
         _say_plan(console, plan, out, as_json)
         return
-    files, summary = write_alignment(plan, out, overwrite=overwrite, inputs=inputs, progress=console.progress)
+    files, summary = write_output(
+        plan,
+        plan.summary,
+        out,
+        exports,
+        name=name,
+        overwrite=overwrite,
+        inputs=inputs,
+        progress=console.progress,
+    )
     _say_result(console, summary, out)
+    for lost in losses(exports, plan):
+        console.say(lost)
     if as_json:
         console.result_json({**summary, "seconds": round(time.monotonic() - began, 3)})
     else:
         console.result("\n".join(map(str, files)))
-
-
-def _read_side(
-    console: Console, side: str, paths: list[Path], layout: str | None, selection: tuple[Any, ...]
-) -> PoseDataset:
-    from poseda_cli.layouts import read
-
-    dataset = read(paths, layout, console.progress).select(*selection)
-    _say_side(console, side, dataset)
-    return dataset
 
 
 def parse_intrinsics(text: str) -> Intrinsics:
@@ -184,32 +206,6 @@ def parse_intrinsics(text: str) -> Intrinsics:
     if fx < 10 or fy < 10:
         raise UsageError(f"--intrinsics {text}: focal lengths in pixels, not normalised (multiply them by WIDTH / 2).")
     return Intrinsics(fx, fy, cx, cy, int(width), int(height))
-
-
-def _names(given: list[str] | None) -> tuple[str, ...]:
-    """`--subjects S1,S5 --subjects S6` is three names; an empty one is a script's unset variable."""
-    names = tuple(name.strip() for part in given or () for name in part.split(",") if name.strip())
-    if given and not names:
-        raise UsageError("an option that selects by name was given without a name; leave it out to select everything.")
-    return names
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" + ("" if number == 1 else "s")
-
-
-def _say_side(console: Console, side: str, dataset: PoseDataset) -> None:
-    """What was read and, line by line, what was inferred from it."""
-    console.say(
-        f"{side}: {dataset.title}, layout {dataset.origin.layout}: {len(dataset):,} poses in "
-        f"{_count(len(dataset.sequences), 'sequence')}, subjects {listed(dataset.subjects)}"
-    )
-    for note in dataset.origin.notes:
-        console.say(f"  {note}")
-    if console.verbose:
-        console.say(f"  actions {listed(dataset.actions, most=99)}; cameras {listed(dataset.camera_names, most=99)}")
-        for file in dataset.origin.files:
-            console.say(f"  {file.name}: {file.size:,} bytes, sha256 {file.sha256}")
 
 
 def _say_plan(console: Console, plan: Alignment, out: Path, as_json: bool) -> None:

@@ -10,6 +10,8 @@ import typer
 from poseda_cli._version import VERSION
 from poseda_cli.commands.align import align
 from poseda_cli.commands.console import run
+from poseda_cli.commands.convert import convert
+from poseda_cli.commands.inspect import inspect
 from poseda_cli.commands.knowledge import cameras, layouts, skeletons
 from poseda_cli.commands.many import ManyTargets
 from poseda_cli.commands.sample import sample
@@ -42,6 +44,8 @@ def _main(
 
 
 app.command(cls=ManyTargets)(align)
+app.command()(convert)
+app.command()(inspect)
 app.command()(sample)
 app.command()(layouts)
 app.command()(cameras)

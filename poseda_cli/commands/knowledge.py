@@ -26,22 +26,40 @@ def layouts(
 
     Example: poseda layouts pstmo
     """
+    from poseda_cli.exports import EXPORTS
     from poseda_cli.layouts import LAYOUTS, layout_module
 
     console = Console()
+    both = {**EXPORTS, **LAYOUTS}
+    names = list(dict.fromkeys((*LAYOUTS, *EXPORTS)))
+    entries: list[dict[str, Any]] = [
+        {"name": n, "summary": both[n], "reads": n in LAYOUTS, "writes": n in EXPORTS} for n in names
+    ]
     if name is None:
         if as_json:
-            writes = {layout: hasattr(layout_module(layout), "write") for layout in LAYOUTS}
-            console.result_json([{"name": n, "summary": LAYOUTS[n], "writes": writes[n]} for n in LAYOUTS])
+            console.result_json(entries)
         else:
-            _print_table(("layout", "what it is"), list(LAYOUTS.items()))
+            marks = {True: "yes", False: "-"}
+            rows = [(e["name"], marks[e["reads"]], marks[e["writes"]], e["summary"]) for e in entries]
+            _print_table(("layout", "read", "written", "what it is"), rows)
         return
-    module = layout_module(name)
-    text = inspect.cleandoc(module.__doc__ or "")
+    if name not in both:
+        layout_module(name)  # says which there are
+    text = _description(name)
     if as_json:
-        console.result_json({"name": name, "description": text, "writes": hasattr(module, "write")})
+        console.result_json({**next(e for e in entries if e["name"] == name), "description": text})
     else:
         console.result(text)
+
+
+def _description(name: str) -> str:
+    from poseda_cli.exports import EXPORTS, export_module
+    from poseda_cli.layouts import LAYOUTS, layout_module
+
+    parts = [inspect.cleandoc(layout_module(name).__doc__ or "")] if name in LAYOUTS else []
+    if name in EXPORTS:
+        parts.append(f"Written with --to {name}:\n{inspect.cleandoc(export_module(name).__doc__ or '')}")
+    return "\n\n".join(parts)
 
 
 def cameras(

@@ -1,13 +1,11 @@
-"""Archive layouts: one module each, and the registry that recognises, reads and writes them.
+"""Archive layouts: one module each, and the registry that recognises and reads them.
 
 A layout's module has a docstring, which is its documentation (`poseda layouts NAME` prints it), and
 
 - `refusal(archive)`: None if the archive is of this layout, else a sentence that says why not, from
   headers and outlines alone; it begins with "needs" if the archive is nothing like it;
 - `read(archives, progress)`: the archives of one side as a `PoseDataset`;
-- `BESIDE`, where files without poses belong to it (cameras): where they lie, seen from an archive;
-- `write(source, folder, options, progress)`, where poseda can write the layout: the names of the
-  files written, and what of the data they cannot hold.
+- `BESIDE`, where files without poses belong to it (cameras): where they lie, seen from an archive.
 
 Adding a layout is such a module and its line in `LAYOUTS`.
 """
@@ -18,11 +16,13 @@ import difflib
 import importlib
 import os
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePath
 from types import ModuleType
+from typing import NamedTuple
 
-from poseda_cli.dataset import PoseDataset, concatenate
+from poseda_cli.dataset import InputFile, PoseDataset, concatenate
 from poseda_cli.errors import (
     AmbiguousLayoutError,
     ArchiveError,
@@ -41,8 +41,27 @@ from poseda_cli.storage.files import File, LocalFile, input_file, printable, zip
 LAYOUTS = {
     "poseda": "augmented.h5, what `poseda align` writes",
     "videopose3d": "Human3.6M as VideoPose3D has it: data_3d_h36m.npz, data_2d_h36m_*.npz",
+    "martinez": "Human3.6M as Martinez et al. have it: h36m.zip, S*/MyPoses/3D_positions/*.h5",
+    "h36m-raw": "Human3.6M as released: S*/MyPoseFeatures/D3_Positions*/*.cdf, or .cdf.mat",
+    "h36m-fetch": "Human3.6M as h36m-fetch prepares it: processed/S*/*/annot.h5",
+    "evoskeleton": "Human3.6M as EvoSkeleton has it: threeDPose_*.npy, twoDPose_HRN_*.npy",
+    "learnable-triangulation": "Human3.6M's labels of learnable triangulation: human36m-multiview-labels-*.npy",
+    "mmpose": "Human3.6M or MPI-INF-3DHP as mmpose has it: h36m_*.npz, mpi_inf_3dhp_*.npz, cameras*.pkl",
+    "spin": "Human3.6M or MPI-INF-3DHP as SPIN has it: h36m_train.npz, mpi_inf_3dhp_train.npz, ..., 24 joints",
+    "motionbert": "Human3.6M's detections as MotionBERT has them: h36m_sh_conf_cam_source_final.pkl, ...",
+    "mpi-inf-3dhp-train": "MPI-INF-3DHP's raw training set: S1..S8/Seq*/annot.mat, camera.calibration",
     "mpi-inf-3dhp-test": "MPI-INF-3DHP's raw test set: TS1..TS6/annot_data.mat",
     "pstmo": "MPI-INF-3DHP as P-STMO has it: data_train_3dhp.npz, data_test_3dhp.npz",
+    "ray3d": "MPI-INF-3DHP as Ray3D has it: data_3d_3dhp.npz in a world with z up, data_2d_3dhp_gt.npz",
+    "zhou": "MPI-INF-3DHP's test poses as Xingyi Zhou has them: annotTest.h5",
+    "graphmlp": "MPI-INF-3DHP as GraphMLP has it: data_3d_3dhp.npz in camera space, data_2d_3dhp.npz",
+    "zemingxie": "MPI-INF-3DHP as zemingxie has it: data_3d_mpi_inf_3dhp.npz, data_2d_mpi_inf_3dhp_gt.npz",
+    "adaptpose": "MPI-INF-3DHP as AdaptPose has it: data_3dhp_gt_{train,train_3d,test}.npz, 16 joints",
+    "margipose": "MPI-INF-3DHP as margipose processes it: S*/Seq*/metadata.h5",
+    "poseaug-test": "MPI-INF-3DHP's test poses as PoseAug and PoseDA have them: test_3dhp.npz",
+    "videopose3d-custom": "2D detections in videos, for VideoPose3D's inference: data_2d_custom_*.npz",
+    "coco": "2D keypoints as COCO has them: results or annotations, JSON",
+    "plain": "named arrays in an npz or h5: the way in for anything else",
 }
 
 SUFFIXES = (".npz", ".h5", ".hdf5", ".mat", ".npy", ".pkl", ".cdf", ".json", ".calibration")
@@ -73,7 +92,7 @@ def read(
 
     Parameters
     ----------
-    paths : files and folders; a folder stands for the archives in it, down to three levels
+    paths : files and folders; a folder stands for the archives in it, down to five levels
     layout : name of the layout that they have; recognised from their content if not given
     progress : told how far reading is
 
@@ -108,7 +127,7 @@ def find(paths: Sequence[Path], layout: str | None = None) -> tuple[dict[str, li
     notes: list[str] = []
     seen: dict[object, str] = {}
     for path in paths:
-        found, unknown = _recognise_candidates(path, _candidates(path), layout)
+        found, unknown = _recognised(path, look(path, layout), layout)
         if unknown:
             notes.append(f"left out, as no archive of poses: {listed(unknown, most=5)}")
         for archive, name in found:
@@ -119,9 +138,14 @@ def find(paths: Sequence[Path], layout: str | None = None) -> tuple[dict[str, li
             seen[identity] = archive.name
             groups.setdefault(name, []).append(archive)
     for name, archives in groups.items():
-        for archive in _beside(name, archives, seen):
-            notes.append(f"{archive.name} lies beside it and was read, too")
-            archives.append(archive)
+        for file in [file for archive in archives for file in files_beside(name, archive)]:
+            if file.identity in seen:
+                continue
+            companion = open_archive(file)
+            if layout_module(name).refusal(companion) is None:
+                seen[file.identity] = file.name
+                notes.append(f"{file.name} lies beside it and was read, too")
+                archives.append(companion)
     return groups, tuple(notes)
 
 
@@ -129,19 +153,23 @@ def read_groups(
     groups: dict[str, list[Archive]], notes: tuple[str, ...] = (), progress: Progress = silent
 ) -> PoseDataset:
     """The poses of archives whose layouts are known, see `find`."""
-    files = {archive.name: input_file(archive.file) for archives in groups.values() for archive in archives}
-    _check_distinct({name: file.sha256 for name, file in files.items() if name == file.name})
+    # By where bytes lie: a zip is hashed once for all that is read from it.
+    places = {a.file.on_disk: a.file for archives in groups.values() for a in archives}
     datasets = []
-    for name, archives in groups.items():
-        names = [archive.name for archive in archives]
-        dataset = layout_module(name).read(archives, progress)
-        origin = replace(
-            dataset.origin,
-            files=tuple(dict.fromkeys(files[name] for name in names)),
-            notes=(*dataset.origin.notes, *notes),
-        )
-        datasets.append(replace(dataset, origin=origin))
-        notes = ()
+    with ThreadPoolExecutor(1) as beside:  # hashing needs no interpreter, nor does most of reading
+        hashed = beside.submit(lambda: {place: input_file(file) for place, file in places.items()})
+        if len(places) > 1:
+            _check_distinct(groups, hashed.result())
+        for name, archives in groups.items():
+            read_from = dict.fromkeys(archive.file.on_disk for archive in archives)
+            dataset = layout_module(name).read(archives, progress)
+            origin = replace(
+                dataset.origin,
+                files=tuple(hashed.result()[place] for place in read_from),
+                notes=(*dataset.origin.notes, *notes),
+            )
+            datasets.append(replace(dataset, origin=origin))
+            notes = ()
     return concatenate(datasets)
 
 
@@ -172,42 +200,68 @@ def describe(archive: Archive) -> str:
     return listed(f"{name} {shape} {dtype}" for name, (shape, dtype) in archive.members.items())
 
 
-def _beside(layout: str, archives: list[Archive], seen: dict[object, str]) -> list[Archive]:
-    """The camera files that belong to some archives and were not named."""
-    found = []
-    for archive in archives:
-        for relative in getattr(layout_module(layout), "BESIDE", ()):
-            file = archive.file.beside(relative)
-            if file is None or file.identity in seen:
-                continue
-            companion = open_archive(file)
-            if layout_module(layout).refusal(companion) is None:
-                seen[file.identity] = file.name
-                found.append(companion)
-    return found
+def files_beside(layout: str, archive: Archive) -> list[File]:
+    """The camera files that belong to an archive and lie beside it, whether they were named or not."""
+    relatives = getattr(layout_module(layout), "BESIDE", ())
+    return [file for relative in relatives if (file := archive.file.beside(relative)) is not None]
 
 
-def _recognise_candidates(
-    path: Path, candidates: list[File], layout: str | None
-) -> tuple[list[tuple[Archive, str]], list[str]]:
+class Look(NamedTuple):
+    """A file, and what its headers show it to be.
+
+    archive : None if it cannot be opened
+    layout : None if it is of none, or not of the one demanded
+    error : why there is no layout
+    """
+
+    file: File
+    archive: Archive | None
+    layout: str | None
+    error: ArchiveError | None
+
+
+def look(path: Path, layout: str | None = None) -> list[Look]:
+    """What each of the files is that a path stands for.
+
+    Raises
+    ------
+    ArchiveError : the path itself cannot be read, or stands for no file
+    """
+    return [_look_at(file, layout) for file in _candidates(path)]
+
+
+def _look_at(file: File, layout: str | None) -> Look:
+    archive = None
+    try:
+        archive = open_archive(file)
+        if layout is None:
+            return Look(file, archive, recognise(archive), None)
+        if (refusal := layout_module(layout).refusal(archive)) is not None:
+            raise UnknownLayoutError(file.name, f"not of layout {layout}: {refusal}")
+        return Look(file, archive, layout, None)
+    except ArchiveError as error:
+        return Look(file, archive, None, error)
+
+
+def is_foreign(error: ArchiveError, layout: str | None) -> bool:
+    """Whether the file that an error is about may be left out among others: it is just another file.
+
+    A damaged archive is not: leaving that out would lose data in silence.
+    """
+    return isinstance(error, (UnknownLayoutError, ForeignFileError, *((MissingExtraError,) if layout else ())))
+
+
+def _recognised(path: Path, looks: list[Look], layout: str | None) -> tuple[list[tuple[Archive, str]], list[str]]:
     """The archives among the files of one path, and the names of files that are none."""
     found, failures = [], []
-    for file in candidates:
-        try:
-            archive = open_archive(file)
-            if layout is None:
-                found.append((archive, recognise(archive)))
-            elif (refusal := layout_module(layout).refusal(archive)) is None:
-                found.append((archive, layout))
-            else:
-                raise UnknownLayoutError(file.name, f"not of layout {layout}: {refusal}")
-        except (UnknownLayoutError, ArchiveError) as error:
-            # One wrong file is the user's mistake; among others in a folder it is just another file,
-            # unless it is a damaged archive: leaving that out would lose data in silence.
-            skippable = (UnknownLayoutError, ForeignFileError, *((MissingExtraError,) if layout else ()))
-            if len(candidates) == 1 or not isinstance(error, skippable):
-                raise
-            failures.append(error)
+    for seen in looks:
+        if seen.archive is not None and seen.layout is not None:
+            found.append((seen.archive, seen.layout))
+        elif seen.error is not None:
+            # One wrong file is the user's mistake; among others in a folder it is just another file.
+            if len(looks) == 1 or not is_foreign(seen.error, layout):
+                raise seen.error
+            failures.append(seen.error)
     if not found:
         raise (
             failures[0]
@@ -229,7 +283,8 @@ def _recognise_candidates(
             f"holds archives of several layouts ({kinds}). Name the files that you mean, or the layout with --layout "
             "or --target-layout.",
         )
-    return found, [str(failure.path) for failure in failures]
+    missing = [f"{e.path} (takes an extra, see `poseda inspect`)" for e in failures if isinstance(e, MissingExtraError)]
+    return found, [*missing, *(str(e.path) for e in failures if not isinstance(e, MissingExtraError))]
 
 
 def _candidates(path: Path) -> list[File]:
@@ -277,10 +332,15 @@ def _empty_folder(path: Path) -> str:
     return f"no archive ({', '.join(SUFFIXES)}) in this folder; {found}."
 
 
-def _check_distinct(checksums: dict[str, str]) -> None:
-    """Copies of one file under two names are one file given twice."""
+def _check_distinct(groups: dict[str, list[Archive]], files: dict[Path, InputFile]) -> None:
+    """Copies of one file under two names are one file given twice; camera files may well be alike."""
     names: dict[str, str] = {}
-    for name, checksum in checksums.items():
-        if checksum in names:
-            raise InputError(f"{name} and {names[checksum]} are the same file. Name it once.")
-        names[checksum] = name
+    for layout, archives in groups.items():
+        companions = {PurePath(relative).name for relative in getattr(layout_module(layout), "BESIDE", ())}
+        for archive in archives:
+            file = files[archive.file.on_disk]
+            if archive.file.base in companions or file.name != archive.name:
+                continue
+            if file.sha256 in names:
+                raise InputError(f"{file.name} and {names[file.sha256]} are the same file. Name it once.")
+            names[file.sha256] = file.name

@@ -62,7 +62,8 @@ def expand(
                 np.multiply(x, rotation[axis, 0], out=total)
                 total += np.multiply(y, rotation[axis, 1], out=term)
                 total += np.multiply(z, rotation[axis, 2], out=term)
-                points[:, axis] = total[: len(points)] + shift[axis]
+                total += shift[axis]
+                points[:, axis] = total[: len(points)]
 
     for_blocks(work, max(counts, default=0), block=BLOCK)
     return rows

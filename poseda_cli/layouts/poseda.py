@@ -13,14 +13,11 @@ version, options, seed, inputs).
 
 from __future__ import annotations
 
-import json
 import math
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, cast, get_args
 
 import numpy as np
-from numpy.typing import NDArray
 
 from poseda_cli.cameras import (
     Camera,
@@ -29,11 +26,10 @@ from poseda_cli.cameras import (
     Screen,
     denormalise_points,
     intrinsics_table,
-    normalise_points,
 )
-from poseda_cli.dataset import ChunkSource, Origin, PoseDataset, Sequence, Stored, concatenate
+from poseda_cli.dataset import Origin, PoseDataset, Sequence, Stored, concatenate
 from poseda_cli.errors import ArchiveError, listed
-from poseda_cli.progress import Progress, silent
+from poseda_cli.progress import Progress
 from poseda_cli.skeleton import SKELETONS, Skeleton
 from poseda_cli.storage.archive import Archive
 
@@ -155,92 +151,3 @@ def _sequences(archive: Archive, rows: int) -> tuple[Sequence, ...]:
 
 def _text(value: Any) -> str:
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
-
-
-def write(source: ChunkSource, folder: Path, progress: Progress = silent) -> list[str]:
-    """Write a data set into an existing folder as augmented.h5, chunk by chunk.
-
-    Parameters
-    ----------
-    source : an `Alignment`, or a data set that came of one
-    folder : where to; the same source gives the same bytes
-    progress : told how far writing is
-
-    Returns
-    -------
-    Names of the files written.
-    """
-    try:
-        _write_file(source, folder / FILE, progress)
-    except RuntimeError as error:  # how HDF5 says at closing that the disk is full
-        raise OSError(str(error)) from error
-    return [FILE]
-
-
-def _write_file(source: ChunkSource, path: Path, progress: Progress) -> None:
-    import h5py
-
-    rows, joints = len(source), len(source.skeleton)
-    sizes = intrinsics_table(source.cameras)[:, 4:]
-    with h5py.File(path, "w") as file:
-        _write_attributes(file, source)
-        file["cameras"] = _camera_rows(source.cameras)
-        file["sequences"] = _sequence_rows(source.sequences)
-        columns = {
-            "poses_3d": file.create_dataset("poses_3d", (rows, joints, 3), np.float32),
-            "poses_2d": file.create_dataset("poses_2d", (rows, joints, 2), np.float32),
-            "camera": file.create_dataset("camera", (rows,), np.uint16),
-            "source_index": file.create_dataset("source_index", (rows,), np.int64),
-            "target_index": file.create_dataset("target_index", (rows,), np.int64),
-        }
-        start = 0
-        with progress("aligning", rows) as advance:
-            for chunk in source.chunks():
-                stop = start + len(chunk.camera)
-                assert chunk.poses_2d is not None
-                normalised = normalise_points(chunk.poses_2d, sizes[chunk.camera], source.screen)
-                for name, column in columns.items():
-                    column[start:stop] = normalised if name == "poses_2d" else getattr(chunk, name)
-                advance(stop - start)
-                start = stop
-
-
-def _write_attributes(file: Any, source: ChunkSource) -> None:
-    skeleton = source.skeleton
-    file.attrs["schema"] = SCHEMA
-    file.attrs["layout"] = "poseda"
-    file.attrs["skeleton"] = skeleton.name
-    file.attrs["joint_names"] = list(skeleton.joints)
-    file.attrs["parents"] = skeleton.parents
-    file.attrs["root"] = skeleton.root
-    file.attrs["units"] = "m"
-    file.attrs["screen"] = source.screen
-    file.attrs["provenance"] = json.dumps(source.provenance, sort_keys=True)
-
-
-def _camera_rows(cameras: tuple[Camera, ...]) -> NDArray[Any]:
-    floats = [(name, np.float64) for name in ("fx", "fy", "cx", "cy")]
-    sizes = [("width", np.int32), ("height", np.int32)]
-    dtype = np.dtype([("name", _text_type(c.name for c in cameras)), *sizes, *floats, ("k", "f8", 3), ("p", "f8", 2)])
-    rows = np.zeros(len(cameras), dtype)
-    for row, camera in zip(rows, cameras, strict=True):
-        row["name"] = camera.name.encode()
-        for key in INTRINSICS:
-            unknown = 0 if key in ("width", "height") else np.nan
-            row[key] = getattr(camera.intrinsics, key) if camera.intrinsics else unknown
-        row["k"], row["p"] = (camera.distortion.k, camera.distortion.p) if camera.distortion else (np.nan, np.nan)
-    return rows
-
-
-def _sequence_rows(sequences: tuple[Sequence, ...]) -> NDArray[Any]:
-    texts = [(n, _text_type(getattr(s, n) for s in sequences)) for n in ("subject", "action", "camera")]
-    dtype = np.dtype([*texts, ("copy", np.int32), ("start", np.int64), ("length", np.int64)])
-    rows = [(s.subject.encode(), s.action.encode(), s.camera.encode(), s.copy, s.start, s.length) for s in sequences]
-    return np.array(rows, dtype)
-
-
-def _text_type(values: Any) -> Any:
-    """Fixed-length UTF-8, wide enough for all values: readable everywhere, and the same bytes each time."""
-    import h5py
-
-    return h5py.string_dtype("utf-8", max((len(value.encode()) for value in values), default=1) or 1)

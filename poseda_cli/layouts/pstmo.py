@@ -18,10 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poseda_cli.cameras import Camera
-from poseda_cli.dataset import Origin, PoseDataset, Problem, Stored
+from poseda_cli.dataset import Origin, PoseDataset, Stored
 from poseda_cli.errors import ArchiveError, InputError, listed
 from poseda_cli.layouts.columns import Columns
-from poseda_cli.layouts.reprojection import Found, find_camera
+from poseda_cli.layouts.reprojection import Findings, Found, find_camera
 from poseda_cli.layouts.sanity import check_pixels, check_poses
 from poseda_cli.progress import Progress
 from poseda_cli.published import mpi_inf_3dhp_test_cameras, mpi_inf_3dhp_train_cameras
@@ -78,8 +78,7 @@ def read(archives: list[Archive], progress: Progress) -> PoseDataset:
     if not sum(counts):
         raise InputError(f"{listed(a.name for a in archives)}: no frame is valid.")
     columns = Columns(sum(counts), MPI_INF_3DHP17, has_3d=True, has_2d=True)
-    kinds: Counter[str] = Counter()
-    notes: list[str] = []
+    findings = Findings()
     with progress("reading", sum(counts)) as advance:
         for (archive, view), rows, count in zip(views, chosen, counts, strict=True):
             # Popped: float64 arrays of 1.05 million poses need not outlive their copy.
@@ -91,35 +90,13 @@ def read(archives: list[Archive], progress: Progress) -> PoseDataset:
             found = Found(Camera(view.camera), "annot3", view.camera)
             if count:
                 found = find_camera(view.camera, published, three, two)
-            kinds[found.kind] += count
-            if note := found.note():
-                notes.append(f"{view.subject} {view.action} camera {view.camera}: {note}")
+            findings.add(f"{view.subject} {view.action} camera {view.camera}", found, count)
             columns.add(view.subject, view.action, found.camera, count, poses_3d=three, poses_2d=two)
             advance(count)
-    kinds_found = ", ".join(f"{kind} ({count:,} poses)" for kind, count in kinds.items() if count)
-    notes.insert(0, f"millimetres, camera space; 3D is {kinds_found} by reprojection")
-    relative = _relative(archives, kinds)
+    relative = findings.relative(listed(archive.name for archive in archives))
+    notes = (f"millimetres, camera space; 3D is {findings.summary} by reprojection", *findings.notes)
     stored = Stored(MPI_INF_3DHP17, "mm", "root-relative" if relative else "camera", "pixels")
-    return columns.dataset(ORIGIN, stored, notes=notes, problems=_problems(kinds), absolute=not relative)
-
-
-def _relative(archives: list[Archive], kinds: Counter[str]) -> bool:
-    if kinds["root-relative"] and kinds["root-relative"] < kinds.total():
-        raise InputError(
-            f"{listed(a.name for a in archives)}: 3D is relative to the root in {kinds['root-relative']:,} of "
-            f"{kinds.total():,} poses only. Read the sequences apart."
-        )
-    return kinds["root-relative"] > 0
-
-
-def _problems(kinds: Counter[str]) -> list[Problem]:
-    if not kinds["univ_annot3"]:
-        return []
-    message = (
-        f"3D of {kinds['univ_annot3']:,} poses is univ_annot3, scaled about the pelvis to a standard height: it does "
-        "not project onto the 2D, and its errors do not compare with those of annot3"
-    )
-    return [Problem("univ-annot3", "note", message)]
+    return columns.dataset(ORIGIN, stored, notes=notes, problems=findings.problems(), absolute=not relative)
 
 
 def _views_of(archive: Archive) -> Iterator[_View]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
 
 from poseda_cli.cameras import Camera, Floats, project
+from poseda_cli.dataset import Problem
+from poseda_cli.errors import InputError, listed
 from poseda_cli.layouts.sanity import SAMPLE
 from poseda_cli.skeleton import MPI_INF_3DHP17, Skeleton
 
@@ -41,6 +44,65 @@ class Found(NamedTuple):
         if self.published_as != self.camera.name:
             return f"2D and 3D agree with the published camera of {self.published_as}; it is used"
         return None
+
+
+class Findings:
+    """What reprojection found about the sequences of a data set, added up.
+
+    `kinds` counts the poses of each kind, see `Found`.
+    """
+
+    def __init__(self) -> None:
+        self.kinds: Counter[str] = Counter()
+        self._places: dict[str, list[str]] = {}
+
+    def add(self, place: str, found: Found, count: int) -> None:
+        """Count a sequence of `count` poses; `place` names it in messages."""
+        self.kinds[found.kind] += count
+        if note := found.note():
+            self._places.setdefault(note, []).append(place)
+
+    @property
+    def summary(self) -> str:
+        """The kinds and how many poses are of each."""
+        return ", ".join(f"{kind} ({count:,} poses)" for kind, count in self.kinds.items() if count)
+
+    @property
+    def notes(self) -> list[str]:
+        """What the user should know about some sequences' cameras."""
+        return [f"{listed(places, most=4)}: {note}" for note, places in self._places.items()]
+
+    def relative(self, names: str) -> bool:
+        """Whether the poses are relative to their roots.
+
+        Raises
+        ------
+        InputError : some are and some are not (`names`: the archives, for the message)
+        """
+        relative = self.kinds["root-relative"]
+        if relative and relative < self.kinds.total():
+            raise InputError(
+                f"{names}: 3D is relative to the root in {relative:,} of {self.kinds.total():,} poses only. "
+                "Read the sequences apart."
+            )
+        return relative > 0
+
+    def problems(self) -> list[Problem]:
+        """What the kinds mean for whoever uses the poses."""
+        problems = []
+        if self.kinds["univ_annot3"]:
+            message = (
+                f"3D of {self.kinds['univ_annot3']:,} poses is univ_annot3, scaled about the pelvis to a standard "
+                "height: it does not project onto the 2D, and its errors do not compare with those of annot3"
+            )
+            problems.append(Problem("univ-annot3", "note", message))
+        if self.kinds["unknown"]:
+            message = (
+                f"2D and 3D of {self.kinds['unknown']:,} poses agree with no published camera: detections in place of "
+                "the annotation, or files that do not belong together"
+            )
+            problems.append(Problem("camera-unknown", "warning", message))
+        return problems
 
 
 def find_camera(

@@ -91,6 +91,33 @@ def check_pixels(poses: Floats, file: str, member: str) -> None:
         )
 
 
+def check_inside(points: Floats, sizes: Floats, file: str, member: str) -> None:
+    """Refuse image points that mostly lie outside of their images.
+
+    Parameters
+    ----------
+    points : (N, J, 2) pixels
+    sizes : (2,) or (N, 2) widths and heights
+    file, member : for the message
+
+    Raises
+    ------
+    ArchiveError : more than half of the points that are finite are outside
+    """
+    some = points[np.isfinite(points).all(-1)]
+    limits = np.broadcast_to(np.asarray(sizes).reshape(-1, 1, 2), points.shape)[np.isfinite(points).all(-1)]
+    inside = ((some >= 0) & (some <= limits)).all(-1)
+    if len(some) and inside.mean() < 0.5:
+        width, height = np.median(limits, axis=0)
+        raise ArchiveError(
+            file,
+            f"{1 - inside.mean():.0%} of the 2D points lie outside of their images ({width:g} x {height:g}): they are "
+            "no pixels of the full image, or the image size is another.",
+            member,
+            code="image-size",
+        )
+
+
 def _check_order(some: Floats, skeleton: Skeleton, file: str, member: str) -> None:
     error = midhip_error(some, skeleton)
     if error <= MIDHIP_TOLERANCE:

@@ -28,13 +28,14 @@ from numpy.typing import NDArray
 from poseda_cli.cameras import Camera, project, world_to_camera
 from poseda_cli.dataset import Origin, PoseDataset, Problem, Stored
 from poseda_cli.errors import ArchiveError, InputError, listed
+from poseda_cli.layouts import detections
 from poseda_cli.layouts.columns import Columns
 from poseda_cli.layouts.expansion import expand
 from poseda_cli.layouts.h36m_defects import h36m_problems
-from poseda_cli.layouts.sanity import SAMPLE, check_pixels, check_poses, midhip_error, sample
+from poseda_cli.layouts.sanity import SAMPLE, check_poses, sample
 from poseda_cli.progress import Progress
 from poseda_cli.published import h36m_cameras, h36m_subjects
-from poseda_cli.skeleton import COCO17, H36M16, H36M17, H36M32, MPII16, Skeleton, h36m17_from_coco, joint_map
+from poseda_cli.skeleton import H36M16, H36M17, H36M32, Skeleton, joint_map
 from poseda_cli.storage.archive import Archive
 from poseda_cli.storage.pickles import ArrayHead
 
@@ -47,8 +48,6 @@ UPRIGHT = 0.2
 # Of the roots of a world-space file this part must be seen by the published cameras. All of a real
 # file is; of one in camera space, or turned, hardly any.
 SEEN = 0.5
-# Hip distances that detected roots may lie off the middle of the hips, in the median.
-MIDHIP_2D = 0.5
 # Subjects that published detections have and the 3D has not.
 UNLABELLED = ("S2", "S3", "S4")
 
@@ -70,6 +69,8 @@ def refusal(archive: Archive) -> str | None:
             return f"{name} must have subjects S1 to S11, it has {listed(tree, most=4)}"
         if any(re.fullmatch(r"Seq\d|Test", str(action)) for actions in tree.values() for action in actions):
             return f"{name} has the sequences of MPI-INF-3DHP"
+        if any(action == "custom" for actions in tree.values() for action in actions):
+            return f"{name} has videos of the user's own (the action 'custom')"
     return None
 
 
@@ -248,28 +249,18 @@ class _Views:
         self.archive = archive
         self._tree = archive.take_tree(POSES_2D)
         self.stored = self._joints()
-        self.skeleton = {COCO17: H36M17, MPII16: H36M16}.get(self.stored, self.stored)
+        self.skeleton = detections.AS_READ.get(self.stored, self.stored)
         self._check_numbers()
         self.lengths = {
             (subject, action): [len(view) for view in views]
             for subject, actions in self._tree.items()
             for action, views in actions.items()
         }
-        self.notes = []
-        if self.stored == COCO17:
-            self.notes.append(
-                "2D in COCO's order of joints; pelvis, spine, thorax, neck and head are made of midpoints"
-            )
-        elif self.stored == MPII16:
-            self.notes.append("2D in MPII's order of joints, as Stacked Hourglass gives them")
+        self.notes = [text for text in [detections.note(self.stored)] if text]
 
     def poses(self, subject: str, action: str, camera: int, output: Skeleton | None = None) -> NDArray[Any]:
         """One camera's detections, (T, J, 2) pixels, with the joints of `output`."""
-        points = self._tree[subject][action][camera][..., :2]
-        if self.stored == COCO17:
-            points = h36m17_from_coco(points)
-        elif self.stored == MPII16:
-            points = points[:, joint_map(MPII16, H36M16)]
+        points = detections.as_read(self._tree[subject][action][camera][..., :2], self.stored)
         if output is None or output == self.skeleton:
             return points
         return points[:, joint_map(self.skeleton, output)]
@@ -289,49 +280,11 @@ class _Views:
         if len(counts) != 1 or not counts <= {16, 17}:
             raise ArchiveError(self.archive.name, "expected 17 or 16 joints in every sequence", POSES_2D)
         count = counts.pop()
-        return _by_symmetry(self.archive, count) or (H36M17 if count == 17 else H36M16)
+        return detections.stated_joints(self.archive, count) or (H36M17 if count == 17 else H36M16)
 
     def _check_numbers(self) -> None:
-        some = [
-            sample(self.poses(subject, action, 0), most=100)
-            for subject, actions in self._tree.items()
-            for action in actions
-        ]
-        points = np.concatenate(some)
-        check_pixels(points, self.archive.name, POSES_2D)
-        # Detections are no exact projections, so the test is loose; midpoints would pass it by construction.
-        error = midhip_error(points, self.skeleton) if len(points) and self.stored != COCO17 else 0
-        if error > MIDHIP_2D:
-            raise ArchiveError(
-                self.archive.name,
-                f"joint {self.stored.root} lies {error:.1f} hip distances off the middle of the hips: the joints "
-                f"are not in the order of {self.stored.name} (a COCO or MPII detector's file without its metadata?).",
-                POSES_2D,
-                code="joint-order",
-            )
-
-
-def _by_symmetry(archive: Archive, count: int) -> Skeleton | None:
-    """The file's own word on left and right, which tells detectors' joint orders apart."""
-    metadata = archive.tree("metadata") if "metadata" in archive.members else None
-    pairs = metadata.get("keypoints_symmetry") if isinstance(metadata, dict) else None
-    if pairs is None:
-        return None
-    try:
-        found = [sorted(int(joint) for joint in side) for side in pairs]
-    except (TypeError, ValueError):
-        found = pairs
-    orders = [skeleton for skeleton in (H36M17, COCO17, H36M16, MPII16) if len(skeleton) == count]
-    for skeleton in orders:
-        if found == [sorted(skeleton.left), sorted(skeleton.right)]:
-            return skeleton
-    expected = " or ".join(f"{[sorted(s.left), sorted(s.right)]} ({s.name})" for s in orders)
-    raise ArchiveError(
-        archive.name,
-        f"keypoints_symmetry is {found}, expected {expected}: the joints are in another order.",
-        "metadata",
-        code="joint-order",
-    )
+        some = [sample(views[0][..., :2], most=100) for actions in self._tree.values() for views in actions.values()]
+        detections.check_detections(np.concatenate(some), self.stored, self.archive.name, POSES_2D)
 
 
 def _read_2d(views: _Views, progress: Progress) -> PoseDataset:

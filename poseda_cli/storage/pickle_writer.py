@@ -31,6 +31,13 @@ def pickled(tree: Any) -> Iterator[bytes]:
     yield b"."
 
 
+def bare_pickle(tree: Any) -> Iterator[bytes]:
+    """The pickle of `tree` itself, which is what .pkl files hold, in pieces."""
+    yield b"\x80\x03"
+    yield from _value(tree)
+    yield b"."
+
+
 def _value(value: Any) -> Iterator[bytes]:
     if isinstance(value, dict):
         yield b"}("

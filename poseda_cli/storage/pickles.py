@@ -175,7 +175,7 @@ class _Machine:
                 self._step(opcode.name, argument)
         except UnsafePickleError as error:
             raise UnsafePickleError(f"{error} at byte {position}") from error
-        except (ValueError, IndexError, TypeError, KeyError, struct.error, OverflowError) as error:
+        except (ValueError, IndexError, TypeError, KeyError, struct.error, OverflowError, MemoryError) as error:
             raise MalformedPickleError(f"no valid pickle at byte {position} ({error})") from error
         raise MalformedPickleError("the pickle ends before its STOP")
 

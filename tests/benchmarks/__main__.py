@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 import poseda_cli as poseda
+from poseda_cli.layouts import find
 
 # Training poses of Human3.6M after camera expansion, and valid poses of MPI-INF-3DHP's test set.
 SIZES = {"full": (1_559_752, 2_929), "small": (100_000, 600)}
@@ -92,20 +93,30 @@ def bench_align(poses: int, targets: int, folder: Path) -> list[dict[str, Any]]:
         [*tool, "align", str(source), "-t", str(target), "-o", str(folder / "out"), "-q", "--jobs", str(THREADS)]
     )
     bytes_of_poses = poses * JOINTS * 3 * 4
-    load = ratio(
-        lambda: poseda.read(source), lambda: np.load(source, allow_pickle=True)["positions_3d"].item(), repeats=3
-    )
+    inspect_wall, inspect_peak = peak_memory([*tool, "inspect", str(source), "-q"])
+
+    def plainly() -> object:
+        return np.load(source, allow_pickle=True)["positions_3d"].item()
+
+    load = ratio(lambda: poseda.read(source), plainly, repeats=5)
+    known = ratio(lambda: find([source]), plainly, repeats=3)
     return [
         row("reading the source, in camera space", "np.load of the same file", load),
-        {
-            "what": f"memory of align ({wall:.1f} s)",
-            "baseline": "its 3D poses",
-            "value": peak / 2**20,
-            "baseline_value": bytes_of_poses / 2**20,
-            "ratio": peak / bytes_of_poses,
-            "unit": "MiB",
-        },
+        row("recognising the source", "np.load of the same file", known),
+        memory_row(f"memory of align ({wall:.1f} s)", peak, bytes_of_poses),
+        memory_row(f"memory of inspect ({inspect_wall:.1f} s)", inspect_peak, bytes_of_poses),
     ]
+
+
+def memory_row(what: str, peak: int, bytes_of_poses: int) -> dict[str, Any]:
+    return {
+        "what": what,
+        "baseline": "its 3D poses",
+        "value": peak / 2**20,
+        "baseline_value": bytes_of_poses / 2**20,
+        "ratio": peak / bytes_of_poses,
+        "unit": "MiB",
+    }
 
 
 def row(what: str, baseline: str, measured: tuple[float, float, float]) -> dict[str, Any]:

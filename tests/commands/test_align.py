@@ -315,8 +315,8 @@ def test_a_signal_in_a_callback_that_swallows_exceptions_still_ends_the_run(numb
 def test_a_signal_leaves_leaves_nothing_behind(source_file, target_folder, out, number):
     slow = (
         "import time\n"
-        "from poseda_cli.layouts import poseda\n"
-        "def write(source, folder, progress):\n"
+        "from poseda_cli.exports import poseda\n"
+        "def write(source, folder, name, progress):\n"
         "    (folder / 'augmented.h5').write_bytes(b'half')\n"
         "    print('writing', flush=True)\n"
         "    time.sleep(60)\n"

@@ -8,7 +8,7 @@ import pytest
 import poseda_cli as poseda
 from poseda_cli.errors import ArchiveError, UnknownLayoutError
 from poseda_cli.layouts import read
-from poseda_cli.layouts.poseda import write
+from poseda_cli.exports.poseda import write
 
 from . import writers as w
 
@@ -141,5 +141,5 @@ def test_sequences_that_do_not_cover_the_rows(gap, tmp_path):
 @pytest.mark.parametrize("missing", ["poses_3d", "poses_2d", "camera", "cameras", "sequences"])
 def test_data_set_that_is_missing(missing, tmp_path):
     w.write_poseda(tmp_path / "augmented.h5", **{missing: None})
-    with pytest.raises(UnknownLayoutError, match=f"poseda: needs data sets {missing}"):
+    with pytest.raises(UnknownLayoutError, match=f"poseda: lacks data sets {missing}"):
         read(tmp_path / "augmented.h5")

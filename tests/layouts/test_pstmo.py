@@ -103,19 +103,32 @@ def test_content_that_is_not_what_the_layout_says(changes, said, tmp_path):
         {},
         {"S1": np.zeros(3)},
         {"S1Seq1": [{"0": fields()}, 25]},
-        {"S1 Seq1": [{"0": {"data_2d": np.zeros((1, 17, 2))}}, 25]},
         {"S1 Seq1": [{"0": np.zeros((1, 17, 2))}, 25]},
         {"S1 Seq1": [{}, 25]},
         {"S1 Seq1": []},
         {5: [{"0": fields()}, 25]},
         np.zeros(3),
     ],
-    ids=["empty", "array", "no space", "no 3D", "no fields", "no camera", "no list", "number", "no objects"],
+    ids=["empty", "array", "no space", "no fields", "no camera", "no list", "number", "no objects"],
 )
 def test_members_that_are_not_the_layout_s(data, tmp_path):
     np.savez(tmp_path / "data.npz", data=data)
     with pytest.raises(UnknownLayoutError, match="pstmo: data must"):
         read(tmp_path / "data.npz")
+
+
+@pytest.mark.parametrize("missing", ["data_2d", "data_3d"])
+def test_view_that_lacks_a_field(missing, tmp_path):
+    views = fields(lens=w.CAMERA_0)
+    del views[missing]
+    with pytest.raises(ArchiveError, match=r"data\['S1 Seq1'\]\[0\]\['0'\]: lacks data_2d or data_3d"):
+        read_sequences(tmp_path / "data.npz", **{"S1 Seq1": [{"0": views}, 25]})
+
+
+@pytest.mark.parametrize(("kind", "codes"), [("annot3", []), ("univ_annot3", ["univ-annot3"])])
+def test_universal_poses_are_a_known_problem(kind, codes, tmp_path):
+    w.write_d4_test(tmp_path / "data.npz", kind)
+    assert [problem.code for problem in read(tmp_path / "data.npz").origin.problems] == codes
 
 
 def test_same_sequence_in_two_archives(tmp_path):

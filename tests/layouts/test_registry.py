@@ -48,14 +48,14 @@ def test_empty_folder(tmp_path):
 
 
 def test_folder_without_archives_says_what_it_holds(tmp_path):
-    for name in ("video.avi", "annot.json"):
+    for name in ("video.avi", "notes.txt"):
         (tmp_path / name).touch()
-    with pytest.raises(ArchiveError, match=r"no archive \(\.npz.*it holds annot\.json, video\.avi"):
+    with pytest.raises(ArchiveError, match=r"no archive \(\.npz.*it holds notes\.txt, video\.avi"):
         read(tmp_path)
 
 
-@pytest.mark.parametrize(("place", "found"), [("a/b/c", True), ("a/b/c/d", False), (".cache", False)])
-def test_folders_are_searched_three_levels_deep(place, found, tmp_path):
+@pytest.mark.parametrize(("place", "found"), [("a/b/c/d/e", True), ("a/b/c/d/e/f", False), (".cache", False)])
+def test_folders_are_searched_five_levels_deep(place, found, tmp_path):
     (tmp_path / place).mkdir(parents=True)
     w.write_h1(tmp_path / place / "data_3d_h36m.npz")
     if found:
@@ -142,12 +142,20 @@ def test_what_does_not_go_together(tmp_path):
         read([source, target])
 
 
-def test_unknown_layout_lists_members_and_layouts(tmp_path):
+def test_unknown_layout_lists_members(tmp_path):
     np.savez(tmp_path / "stats.npz", mean=np.zeros((17, 3)), names=np.array(["a"]))
     with pytest.raises(UnknownLayoutError) as caught:
         read(tmp_path / "stats.npz")
-    for part in ("stats.npz", "mean (17, 3) float64", "names (1,)", *LAYOUTS):
+    for part in ("stats.npz", "mean (17, 3) float64", "names (1,)", "`poseda layouts` lists them"):
         assert part in str(caught.value)
+
+
+def test_unknown_layout_lists_those_that_nearly_fit_and_no_others(tmp_path):
+    np.savez(tmp_path / "poses.npz", positions_3d={"S1": np.zeros(3)})
+    with pytest.raises(UnknownLayoutError, match="\n  videopose3d: positions_3d must") as caught:
+        read(tmp_path / "poses.npz")
+    for name in ("poseda", "pstmo", "mpi-inf-3dhp-test", "plain"):
+        assert f"\n  {name}: " not in str(caught.value)
 
 
 def test_folder_of_unknown_archives_lists_all_of_them(tmp_path):
@@ -199,8 +207,8 @@ def single_array(path):
     [
         (web_page, "web page"),
         (lfs_pointer, "git lfs pull"),
-        (old_matlab, "MATLAB v5"),
-        (single_array, "single .npy"),
+        (old_matlab, r"of no layout that poseda knows.* It holds annot3 \(1, 3\) float64"),
+        (single_array, r"of no layout that poseda knows.* It holds content \(3,\) float64"),
         (lambda path: path.touch(), "empty"),
     ],
 )

@@ -4,6 +4,7 @@ import pytest
 
 from poseda_cli.errors import ArchiveError, DamagedArchiveError, UnsafeArchiveError
 from poseda_cli.storage.archive import open_archive
+from poseda_cli.storage.files import LocalFile
 from poseda_cli.storage.hdf5 import Hdf5Archive
 
 LIMIT = 1 << 20
@@ -46,7 +47,7 @@ def test_what_leads_outside_or_claims_too_much_is_refused(trap, outside, tmp_pat
     with h5py.File(tmp_path / "poses.h5", "w") as file:
         file["real"] = SECRET
         trap(file, str(other))
-    archive = Hdf5Archive(tmp_path / "poses.h5", "poses.h5", LIMIT)
+    archive = Hdf5Archive(LocalFile(tmp_path / "poses.h5", "poses.h5"), LIMIT)
     with pytest.raises(UnsafeArchiveError, match=r"^poses\.h5: poses: "):
         archive.array("poses")
     np.testing.assert_array_equal(archive.array("real"), SECRET)
@@ -59,7 +60,7 @@ def test_links_are_no_members(link, tmp_path):
     with h5py.File(tmp_path / "poses.h5", "w") as file:
         file["real"] = SECRET
         link(file, str(tmp_path / "other.h5"))
-    assert list(Hdf5Archive(tmp_path / "poses.h5", "poses.h5", LIMIT).members) == ["real"]
+    assert list(Hdf5Archive(LocalFile(tmp_path / "poses.h5", "poses.h5"), LIMIT).members) == ["real"]
 
 
 @pytest.mark.parametrize("dtype", ["<f8", ">f8", "<f4", ">i2", "u1"])
@@ -69,24 +70,25 @@ def test_values_are_native(dtype, tmp_path):
         file["poses"] = values
         file.create_group("folder")["inner"] = values
         file.attrs["schema"] = 1
-    archive = Hdf5Archive(tmp_path / "poses.h5", "poses.h5", LIMIT)
-    assert archive.members == {"poses": ((2, 3), np.dtype(dtype))}
+    archive = Hdf5Archive(LocalFile(tmp_path / "poses.h5", "poses.h5"), LIMIT)
+    assert archive.members == {name: ((2, 3), np.dtype(dtype)) for name in ("folder/inner", "poses")}
     assert archive.attributes == {"schema": 1}
-    assert archive.array("poses").dtype.isnative
-    np.testing.assert_array_equal(archive.array("poses"), values)
+    for name in archive.members:
+        assert archive.array(name).dtype.isnative
+        np.testing.assert_array_equal(archive.array(name), values)
 
 
 def test_no_objects(tmp_path):
     with h5py.File(tmp_path / "poses.h5", "w") as file:
         file["poses"] = SECRET
     with pytest.raises(ArchiveError, match="no pickled objects"):
-        Hdf5Archive(tmp_path / "poses.h5", "poses.h5", LIMIT).tree("poses")
+        Hdf5Archive(LocalFile(tmp_path / "poses.h5", "poses.h5"), LIMIT).tree("poses")
 
 
 def test_data_set_without_values(tmp_path):
     with h5py.File(tmp_path / "poses.h5", "w") as file:
         file["poses"] = h5py.Empty("f8")
-    archive = Hdf5Archive(tmp_path / "poses.h5", "poses.h5", LIMIT)
+    archive = Hdf5Archive(LocalFile(tmp_path / "poses.h5", "poses.h5"), LIMIT)
     with pytest.raises(ArchiveError, match=r"^poses\.h5: poses: "):
         archive.array("poses")
 
@@ -96,7 +98,7 @@ def test_type_that_numpy_does_not_have(tmp_path):
         kind = h5py.h5t.create(h5py.h5t.OPAQUE, 8)
         h5py.h5d.create(file.id, b"odd", kind, h5py.h5s.create_simple((1,)))
         file["poses"] = SECRET
-    np.testing.assert_array_equal(Hdf5Archive(tmp_path / "poses.h5", "poses.h5", LIMIT).array("poses"), SECRET)
+    np.testing.assert_array_equal(Hdf5Archive(LocalFile(tmp_path / "poses.h5", "poses.h5"), LIMIT).array("poses"), SECRET)
 
 
 def test_every_truncation_is_noticed(tmp_path):

@@ -5,6 +5,7 @@ import zipfile
 import numpy as np
 import pytest
 
+from poseda_cli.storage.files import LocalFile
 from poseda_cli.storage.npz import NpzArchive
 from poseda_cli.storage.npz_writer import write_object_npz
 from poseda_cli.storage.pickle_writer import pickled
@@ -37,7 +38,7 @@ def test_numpy_and_our_reader_give_the_tree_back(tree, tmp_path):
     with np.load(path, allow_pickle=True) as archive:
         assert archive["data"].shape == ()
         assert_same(archive["data"].item(), tree)
-    assert_same(NpzArchive(path, "poses.npz", 1 << 30).tree("data"), tree)
+    assert_same(NpzArchive(LocalFile(path, "poses.npz"), 1 << 30).tree("data"), tree)
 
 
 @pytest.mark.parametrize(

@@ -400,6 +400,14 @@ def test_malformed(data):
         read(data)
 
 
+def test_terabytes_announced_in_a_file(tmp_path):
+    # Unlike bytes in memory, a file allocates what it is asked for before it looks for it.
+    path = tmp_path / "poses.pkl"
+    path.write_bytes(b"\x80\x04\x8e" + (1 << 60).to_bytes(8, "little") + b"short")
+    with path.open("rb") as stream, pytest.raises(MalformedPickleError):
+        read_pickle(stream)
+
+
 VALID = pickle.dumps(
     {"S1": {"Walking 1": [FLOATS, np.array(["x"]), object_array([1, None], (2,))]}, ("S1", "5"): 1.5}, 4
 )

@@ -1,0 +1,108 @@
+"""`poseda convert`: from one layout into another."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from poseda_cli.commands.console import Console
+from poseda_cli.commands.sides import names_of, read_side
+from poseda_cli.errors import UsageError, listed
+
+IN, OUT, RUN = "What goes in", "What comes out", "How it runs"
+
+
+def convert(
+    paths: Annotated[
+        list[Path],
+        typer.Argument(metavar="PATH", readable=False, help="Archives or folders of one data set.", show_default=False),
+    ],
+    to: Annotated[
+        list[str],
+        typer.Option(
+            "--to",
+            metavar="LAYOUT",
+            help="poseda, videopose3d, poseaug, mmpose, pstmo, poseaug-test or plain; repeatable.",
+            show_default=False,
+        ),
+    ],
+    out: Annotated[
+        Path, typer.Option("--out", "-o", metavar="DIR", help="Folder to write; must not exist.", show_default=False)
+    ],
+    layout: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Layout of PATH; else recognised by content.", rich_help_panel=IN)
+    ] = None,
+    subjects: Annotated[
+        list[str] | None, typer.Option(metavar="NAMES", help="Only these, e.g. S1,S5,S6,S7,S8.", rich_help_panel=IN)
+    ] = None,
+    actions: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAMES", help="Only these; 'Walking' includes 'Walking 1'.", rich_help_panel=IN),
+    ] = None,
+    cameras: Annotated[list[str] | None, typer.Option(metavar="NAMES", help="Only these.", rich_help_panel=IN)] = None,
+    stride: Annotated[int, typer.Option(metavar="N", min=1, help="Every N-th frame.", rich_help_panel=IN)] = 1,
+    skeleton: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Joints to write; default: as read.", rich_help_panel=OUT),
+    ] = None,
+    name: Annotated[
+        str, typer.Option(metavar="NAME", help="In file names: data_2d_h36m_NAME.npz.", rich_help_panel=OUT)
+    ] = "poses",
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace a folder that poseda wrote.", rich_help_panel=OUT)
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", "-n", help="Read and check, write nothing.", rich_help_panel=RUN)
+    ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="The summary as JSON on stdout.", rich_help_panel=RUN)
+    ] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Errors only.", rich_help_panel=RUN)] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Name every input file, action and camera.", rich_help_panel=RUN)
+    ] = False,
+) -> None:
+    """Write poses in another layout, without aligning them.
+
+    Example: poseda convert mpi_inf_3dhp_test_set --to pstmo -o converted
+    """
+    from poseda_cli.conversion import Conversion
+    from poseda_cli.exports import check_names, check_writable, losses
+    from poseda_cli.layouts import layout_module
+    from poseda_cli.output import check_name, is_output, write_output
+    from poseda_cli.skeleton import SKELETONS
+    from poseda_cli.storage.folder import check_free
+
+    began = time.monotonic()
+    console = Console(quiet, verbose)
+    check_names(to)
+    check_name(name)
+    if layout:
+        layout_module(layout)
+    if skeleton is not None and skeleton not in SKELETONS:
+        raise UsageError(f"--skeleton {skeleton}: poseda knows {listed(SKELETONS)}.")
+    check_free(out, overwrite, is_output, paths)
+    selection = (names_of(subjects), names_of(actions), names_of(cameras), stride)
+    dataset = read_side(console, "source", paths, layout, selection)
+    if skeleton is not None:
+        dataset = dataset.to_skeleton(SKELETONS[skeleton])
+    source = Conversion(dataset)
+    check_writable(to, source)
+    for lost in losses(to, source):
+        console.say(lost)
+    if dry_run:
+        console.say(f"would write {len(source):,} poses to {out}")
+        if as_json:
+            console.result_json(source.summary())
+        return
+    files, summary = write_output(
+        source, source.summary, out, to, name=name, overwrite=overwrite, inputs=paths, progress=console.progress
+    )
+    console.say(f"{len(source):,} poses in {out}")
+    if as_json:
+        console.result_json({**summary, "seconds": round(time.monotonic() - began, 3)})
+    else:
+        console.result("\n".join(map(str, files)))

@@ -1,0 +1,127 @@
+"""`poseda inspect`: what is in an archive, and is it sane."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from poseda_cli.commands.console import INPUT, Console
+from poseda_cli.errors import ArchiveError
+
+if TYPE_CHECKING:
+    from poseda_cli.dataset import PoseDataset, Problem
+    from poseda_cli.layouts.survey import Surveyed
+    from poseda_cli.progress import Progress
+    from poseda_cli.storage.archive import Archive
+
+WORST_FIRST = ("error", "warning", "note")
+
+
+def inspect(
+    paths: Annotated[
+        list[Path],
+        typer.Argument(metavar="PATH", readable=False, help="Archives, folders or zips.", show_default=False),
+    ],
+    layout: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Their layout; else recognised by content.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="A list on stdout, one object a data set.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Nothing on stderr but errors.")] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Name every action, joint and file, with checksums.")
+    ] = False,
+) -> None:
+    """Say what is in an archive, and whether it is sane: units, joints, cameras, bones, reprojection.
+
+    Example: poseda inspect data_3d_h36m.npz mpi_inf_3dhp_test_set
+    """
+    from poseda_cli.commands.description import describe
+    from poseda_cli.layouts import layout_module
+    from poseda_cli.layouts.survey import survey
+
+    console = Console(quiet, verbose)
+    if layout is not None:
+        layout_module(layout)
+    entries: list[dict[str, Any]] = []
+    for found in survey(paths, layout, console.progress):
+        entry = _entry(found, console.progress)
+        del found  # its memory, before the next one is read
+        if not as_json:
+            console.result(("\n" if entries else "") + describe(entry, verbose))
+        entries.append(entry)
+    if as_json:
+        console.result_json(entries)
+    wrong = sum(any(problem["severity"] == "error" for problem in entry["problems"]) for entry in entries)
+    if wrong:
+        console.say(f"{wrong} of {len(entries)} cannot be used as {'it is' if wrong == 1 else 'they are'}")
+        raise typer.Exit(INPUT)
+
+
+def _entry(found: Surveyed, progress: Progress) -> dict[str, Any]:
+    """One object of `--json`."""
+    where = {"path": found.paths[0], "paths": list(found.paths), "layout": found.layout}
+    if found.dataset is not None:
+        return {**where, **_of_dataset(found.dataset, progress)}
+    return {**where, **_of_failure(found)}
+
+
+def _of_dataset(dataset: PoseDataset, progress: Progress) -> dict[str, Any]:
+    from poseda_cli.inspection import inspect as examine
+
+    inspection, origin, stored = examine(dataset, progress), dataset.origin, dataset.origin.stored
+    return {
+        "dataset": origin.dataset,
+        "has_3d": dataset.poses_3d is not None,
+        "has_2d": dataset.poses_2d is not None,
+        "subjects": list(dataset.subjects),
+        "actions": list(dataset.actions),
+        "cameras": list(dataset.camera_names),
+        "sequences": len(dataset.sequences),
+        "poses": len(dataset),
+        "joints": len(stored.skeleton) if stored else None,
+        "joint_names": list(stored.skeleton.joints) if stored else [],
+        "skeleton": stored.skeleton.name if stored else None,
+        "read_as": dataset.skeleton.name,
+        "units": stored.units if stored else None,
+        "frame": stored.frame if stored else None,
+        "screen": stored.screen if stored else None,
+        "invalid_poses": inspection.invalid_poses,
+        "figures": inspection.figures,
+        "notes": list(origin.notes),
+        "problems": _problems(inspection.problems),
+        "files": [file._asdict() for file in origin.files],
+    }
+
+
+def _of_failure(found: Surveyed) -> dict[str, Any]:
+    """The keys of a data set as far as they are known, and the members of what could be opened."""
+    from poseda_cli.dataset import Problem
+    from poseda_cli.layouts import layout_module
+
+    unknown = ("has_3d", "has_2d", "sequences", "poses", "joints", "skeleton", "read_as", "units", "frame", "screen")
+    code = found.error.code if isinstance(found.error, ArchiveError) else "inconsistent"
+    return {
+        "dataset": layout_module(found.layout).ORIGIN.dataset if found.layout else None,
+        **dict.fromkeys(unknown),
+        **{key: [] for key in ("subjects", "actions", "cameras", "joint_names", "notes", "files")},
+        "invalid_poses": None,
+        "figures": {},
+        "problems": _problems([Problem(code, "error", str(found.error))]),
+        "members": {archive.name: _members(archive) for archive in found.archives},
+    }
+
+
+def _members(archive: Archive) -> dict[str, Any]:
+    """Shape and dtype of each member, from headers; none of a file whose headers are damaged, too."""
+    try:
+        members = archive.members
+    except ArchiveError:
+        return {}
+    return {name: {"shape": list(shape), "dtype": str(dtype)} for name, (shape, dtype) in members.items()}
+
+
+def _problems(problems: Sequence[Problem]) -> list[dict[str, str]]:
+    return [problem._asdict() for problem in sorted(problems, key=lambda p: WORST_FIRST.index(p.severity))]

@@ -1,0 +1,70 @@
+"""What commands that read poses have in common: reading a selection, and saying what was read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from poseda_cli.commands.console import Console
+from poseda_cli.errors import UsageError, listed
+
+if TYPE_CHECKING:
+    from poseda_cli.dataset import PoseDataset
+
+
+def read_side(
+    console: Console,
+    side: str,
+    paths: list[Path],
+    layout: str | None,
+    selection: tuple[Any, ...],
+    whole: list[PoseDataset] | None = None,
+) -> PoseDataset:
+    """Read some archives and select from them; say on stderr what was read.
+
+    Parameters
+    ----------
+    console : where to say it
+    side : 'source' or 'target'
+    paths, layout : see `layouts.read`
+    selection : subjects, actions, cameras, stride, see `PoseDataset.select`
+    whole : if given, the data set before the selection is appended
+    """
+    from poseda_cli.layouts import read
+
+    dataset = read(paths, layout, console.progress)
+    if whole is not None:
+        whole.append(dataset)
+    dataset = dataset.select(*selection)
+    _say(console, side, dataset)
+    return dataset
+
+
+def names_of(given: list[str] | None) -> tuple[str, ...]:
+    """`--subjects S1,S5 --subjects S6` is three names; an empty one is a script's unset variable."""
+    names = tuple(name.strip() for part in given or () for name in part.split(",") if name.strip())
+    if given and not names:
+        raise UsageError("an option that selects by name was given without a name; leave it out to select everything.")
+    return names
+
+
+def count_of(number: int, noun: str) -> str:
+    """'1 sequence', '2,000 sequences'."""
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")
+
+
+def _say(console: Console, side: str, dataset: PoseDataset) -> None:
+    """What was read and, line by line, what was inferred from it."""
+    console.say(
+        f"{side}: {dataset.title}, layout {dataset.origin.layout}: {len(dataset):,} poses in "
+        f"{count_of(len(dataset.sequences), 'sequence')}, subjects {listed(dataset.subjects)}"
+    )
+    for note in dataset.origin.notes:
+        console.say(f"  {note}")
+    for problem in dataset.origin.problems:
+        if problem.severity != "note" or console.verbose:
+            console.say(f"  {problem.severity}: {problem.message}")
+    if console.verbose:
+        console.say(f"  actions {listed(dataset.actions, most=99)}; cameras {listed(dataset.camera_names, most=99)}")
+        for file in dataset.origin.files:
+            console.say(f"  {file.name}: {file.size:,} bytes, sha256 {file.sha256}")

@@ -1,0 +1,31 @@
+"""Human3.6M for PoseAug, SemGCN and their descendants: VideoPose3D's files with 16 joints in 2D.
+
+The 2D has as many frames as the 3D, which these loaders insist on, and no Neck/Nose. The 3D file is
+VideoPose3D's own, with 32 joints. See the export videopose3d for the rest.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from poseda_cli.dataset import ChunkSource
+from poseda_cli.exports.videopose3d import losses as videopose3d_losses
+from poseda_cli.exports.videopose3d import unwritable_as, write_as
+from poseda_cli.progress import Progress, silent
+from poseda_cli.skeleton import H36M16
+
+
+def unwritable(source: ChunkSource) -> str | None:
+    """None if PoseAug's files can hold the data, else why not."""
+    return unwritable_as(source, H36M16)
+
+
+def losses(source: ChunkSource) -> list[str]:
+    """What PoseAug's files do not hold of the data."""
+    lost = videopose3d_losses(source)
+    return [*lost, "2D of Neck/Nose"] if len(source.skeleton) > len(H36M16) else lost
+
+
+def write(source: ChunkSource, folder: Path, name: str = "", progress: Progress = silent) -> list[str]:
+    """Write data_2d_h36m_NAME.npz, and of a conversion data_3d_h36m.npz; see `exports`."""
+    return write_as(source, folder, name, H36M16, progress)
