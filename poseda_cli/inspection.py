@@ -334,10 +334,10 @@ def _posture_figures(dataset: PoseDataset, step: int) -> Figures:
         figures["root_midhip_hips"] = _number(_median(off / apart))
         hips = poses[:, position["RHip"]] - poses[:, position["LHip"]]
         shoulders = poses[:, position["RShoulder"]] - poses[:, position["LShoulder"]]
-        figures["hips_along_shoulders"] = _part((hips * shoulders).sum(-1), above=0)
+        figures["hips_along_shoulders"] = _positive((hips * shoulders).sum(-1))
         if {"Head", "LFoot", "RFoot"} <= set(position):
             feet = (poses[:, position["LFoot"], 1] + poses[:, position["RFoot"], 1]) / 2
-            figures["upright"] = _part(feet - poses[:, position["Head"], 1], above=0)
+            figures["upright"] = _positive(feet - poses[:, position["Head"], 1])
     if dataset.poses_3d is not None and dataset.absolute:
         depth = dataset.poses_3d[:, dataset.skeleton.root, 2]
         depth = depth[np.isfinite(depth)]
@@ -360,10 +360,10 @@ def _length(poses: Floats, first: int, second: int) -> float:
         return _median(np.linalg.norm(poses[:, first] - poses[:, second], axis=-1))
 
 
-def _part(values: Floats, above: float) -> float | None:
-    """Which part of the finite values is above a limit."""
+def _positive(values: Floats) -> float | None:
+    """Which part of the finite values is above 0."""
     finite = values[np.isfinite(values)]
-    return _number((finite > above).mean()) if len(finite) else None
+    return _number((finite > 0).mean()) if len(finite) else None
 
 
 def _spread(values: Floats) -> dict[str, float | None]:

@@ -76,6 +76,16 @@ def h36m_sequences(subject: str) -> dict[str, H36mSequence]:
     return {name: H36mSequence(row[0], row[1], row[2], tuple(row[3:])) for name, row in rows.items()}
 
 
+# Annotated frames of MPI-INF-3DHP's training videos, by subject and sequence, as the release's own
+# mpii_get_sequence_info counts them; some annot.mat go on behind them.
+MPI_INF_3DHP_TRAIN_FRAMES = {
+    ("S1", "Seq1"): 6416, ("S1", "Seq2"): 12430, ("S2", "Seq1"): 6502, ("S2", "Seq2"): 6081,
+    ("S3", "Seq1"): 12488, ("S3", "Seq2"): 12283, ("S4", "Seq1"): 6171, ("S4", "Seq2"): 6675,
+    ("S5", "Seq1"): 12820, ("S5", "Seq2"): 12312, ("S6", "Seq1"): 6188, ("S6", "Seq2"): 6145,
+    ("S7", "Seq1"): 6239, ("S7", "Seq2"): 6320, ("S8", "Seq1"): 6468, ("S8", "Seq2"): 6054,
+}  # fmt: skip
+
+
 @cache
 def mpi_inf_3dhp_train_cameras() -> dict[str, Camera]:
     """The 14 cameras of MPI-INF-3DHP's training set, by number as a string.

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from poseda_cli.cameras import Camera
 from poseda_cli.dataset import Chunk, ChunkSource, Sequence
-from poseda_cli.exports.rows import copy_suffix, gather, unknown_cameras
+from poseda_cli.exports.rows import copy_suffix, gather, lacks_kinds, unknown_cameras
 from poseda_cli.progress import Progress, silent
 from poseda_cli.skeleton import H36M17, joint_map
 from poseda_cli.storage.npz_writer import write_npz
@@ -33,10 +33,8 @@ PADDING, UNIT = 1.2, 200
 
 def unwritable(source: ChunkSource) -> str | None:
     """None if mmpose's files can hold the data, else why not."""
-    if not source.has_3d:
-        return "it holds 3D poses, there are only 2D poses"
-    if not source.has_2d and not source.absolute:
-        return "it holds 2D poses; the 3D is relative to the root and cannot be projected"
+    if reason := lacks_kinds(source):
+        return reason
     if "Neck/Nose" not in source.skeleton.position:
         return "it has 17 joints, the data 16 (no Neck/Nose)"
     if unknown := unknown_cameras(source):

@@ -12,7 +12,7 @@ import numpy as np
 
 from poseda_cli.cameras import intrinsics_table, normalise_points
 from poseda_cli.dataset import ChunkSource
-from poseda_cli.exports.rows import gather, unknown_cameras
+from poseda_cli.exports.rows import gather, lacks_kinds, unknown_cameras
 from poseda_cli.progress import Progress, silent
 from poseda_cli.skeleton import H36M16, joint_map
 from poseda_cli.storage.npz_writer import write_npz
@@ -22,10 +22,8 @@ FILE = "test_3dhp.npz"
 
 def unwritable(source: ChunkSource) -> str | None:
     """None if the test file can hold the data, else why not."""
-    if not source.has_3d:
-        return "it holds 3D poses, there are only 2D poses"
-    if not source.has_2d and not source.absolute:
-        return "it holds 2D poses; the 3D is relative to the root and cannot be projected"
+    if reason := lacks_kinds(source):
+        return reason
     if unknown := unknown_cameras(source):
         return f"its 2D is normalised by the image size, that of {', '.join(unknown)} is not known"
     return None

@@ -90,6 +90,15 @@ def copy_suffix(sequence: Sequence) -> str:
     return f"_copy{sequence.copy + 1}" if sequence.copy else ""
 
 
+def lacks_kinds(source: ChunkSource) -> str | None:
+    """Why a layout of 3D and 2D cannot hold the data; None if there are both, or 2D can be projected."""
+    if not source.has_3d:
+        return "it holds 3D poses, there are only 2D poses"
+    if not source.has_2d and not source.absolute:
+        return "it holds 2D poses; the 3D is relative to the root and cannot be projected"
+    return None
+
+
 def unknown_cameras(source: ChunkSource) -> list[str]:
     """Names of the cameras without intrinsics."""
     return [camera.name for camera in source.cameras if camera.intrinsics is None]

@@ -141,8 +141,13 @@ def find(paths: Sequence[Path], layout: str | None = None) -> tuple[dict[str, li
         for file in [file for archive in archives for file in files_beside(name, archive)]:
             if file.identity in seen:
                 continue
-            companion = open_archive(file)
-            if layout_module(name).refusal(companion) is None:
+            try:
+                companion = open_archive(file)
+                ours = layout_module(name).refusal(companion) is None
+            except ArchiveError as error:  # nobody asked for it, and poses can be read without
+                notes.append(f"{error} It lies beside the poses and was left out")
+                continue
+            if ours:
                 seen[file.identity] = file.name
                 notes.append(f"{file.name} lies beside it and was read, too")
                 archives.append(companion)

@@ -57,8 +57,9 @@ class Columns:
         if length:
             self._sequences.append(Sequence(subject, action, camera.name, self._filled, length))
         self._filled += length
-        for name, values in poses.items():
-            getattr(self, name)[rows] = values
+        with np.errstate(over="ignore", invalid="ignore"):  # what float32 does not hold becomes infinite, and invalid
+            for name, values in poses.items():
+                getattr(self, name)[rows] = values
         return rows
 
     @property

@@ -252,16 +252,16 @@ def _cameras(archive: Archive, subjects: set[str]) -> dict[tuple[str, str], Came
             raise ArchiveError(archive.name, "not a key (subject, camera 1 to 4)", repr(key))
         name = CAMERAS[key[1] - 1]
         if f"S{key[0]}" in subjects:
-            found[f"S{key[0]}", name] = _camera(archive, value, repr(key))
+            found[f"S{key[0]}", name] = _camera(archive, value, repr(key), name)
     return found
 
 
-def _camera(archive: Archive, value: Any, member: str) -> Camera:
+def _camera(archive: Archive, value: Any, member: str, name: str) -> Camera:
     parts = [np.asarray(part) for part in value[:6]] if isinstance(value, (tuple, list)) else []
     if [part.size for part in parts] != list(CAMERA_SIZES) or any(part.dtype.kind not in "fiu" for part in parts):
         raise ArchiveError(archive.name, "expected (R, T, f, c, k, p, name)", member)
     R, T, (fx, fy), (cx, cy), k, p = (part.astype(np.float64).reshape(-1).tolist() for part in parts)
     rotation = tuple(map(tuple, np.reshape(R, (3, 3)).tolist()))
     centre = tuple(value * METRES["mm"] for value in T)
-    name = str(value[6]) if len(value) > 6 else ""
-    return Camera(name, Intrinsics(fx, fy, cx, cy, 0, 0), Distortion((k[0], k[1], k[2]), (p[0], p[1])), rotation, centre)
+    distortion = Distortion((k[0], k[1], k[2]), (p[0], p[1]))
+    return Camera(name, Intrinsics(fx, fy, cx, cy, 0, 0), distortion, rotation, centre)

@@ -31,7 +31,7 @@ from poseda_cli.layouts.columns import Columns
 from poseda_cli.layouts.reprojection import Findings, Found, find_camera
 from poseda_cli.layouts.sanity import METRES, check_pixels, check_poses
 from poseda_cli.progress import Progress
-from poseda_cli.published import mpi_inf_3dhp_train_cameras
+from poseda_cli.published import MPI_INF_3DHP_TRAIN_FRAMES, mpi_inf_3dhp_train_cameras
 from poseda_cli.skeleton import MPI_INF_3DHP17, MPI_INF_3DHP28, joint_map
 from poseda_cli.storage.archive import Archive
 
@@ -39,13 +39,6 @@ ORIGIN = Origin("mpi-inf-3dhp-train", "mpi_inf_3dhp")
 BESIDE = (BASE,)
 CELLS = ("annot2", "annot3")
 NUMBERS = ("cameras", "frames")
-# Frames of the videos. Some annotations go on behind them.
-FRAMES = {
-    ("S1", "Seq1"): 6416, ("S1", "Seq2"): 12430, ("S2", "Seq1"): 6502, ("S2", "Seq2"): 6081,
-    ("S3", "Seq1"): 12488, ("S3", "Seq2"): 12283, ("S4", "Seq1"): 6171, ("S4", "Seq2"): 6675,
-    ("S5", "Seq1"): 12820, ("S5", "Seq2"): 12312, ("S6", "Seq1"): 6188, ("S6", "Seq2"): 6145,
-    ("S7", "Seq1"): 6239, ("S7", "Seq2"): 6320, ("S8", "Seq1"): 6468, ("S8", "Seq2"): 6054,
-}  # fmt: skip
 # Its video ends before the annotation does.
 SHORT_VIDEO = ("S6", "Seq2", "2")
 
@@ -121,7 +114,7 @@ def folder_sequence(archive: Archive) -> tuple[str, str]:
     place = "/".join(archive.file.folders[-2:])
     found = re.fullmatch(r"(?i)(S\d+)/(Seq\d+)", place)
     key = (found[1].upper(), found[2].capitalize()) if found else ("", "")
-    if key not in FRAMES:
+    if key not in MPI_INF_3DHP_TRAIN_FRAMES:
         raise ArchiveError(
             archive.name,
             f"whose poses are these? The file lies in {place or 'no folder'}, expected S1/Seq1 to S8/Seq2. Put it into "
@@ -184,7 +177,7 @@ def _sequence(archive: Archive) -> _Sequence:
     names = [f"{camera:g}" for camera in cameras]
     if not names or len(set(names)) != len(names):
         raise ArchiveError(archive.name, f"cameras {listed(names)}, expected different numbers", "cameras")
-    kept = min(len(frames), FRAMES[subject, action])
+    kept = min(len(frames), MPI_INF_3DHP_TRAIN_FRAMES[subject, action])
     return _Sequence(archive, subject, action, names, kept, len(frames))
 
 
@@ -249,9 +242,11 @@ def _cut_notes(sequences: list[_Sequence]) -> list[str]:
 
 
 def _short_problems(sequences: list[_Sequence]) -> list[Problem]:
-    short = [s for s in sequences if s.frames < FRAMES[s.subject, s.action]]
+    short = [s for s in sequences if s.frames < MPI_INF_3DHP_TRAIN_FRAMES[s.subject, s.action]]
     if not short:
         return []
-    found = (f"{s.subject} {s.action} ({s.frames:,} of {FRAMES[s.subject, s.action]:,})" for s in short)
+    found = (
+        f"{s.subject} {s.action} ({s.frames:,} of {MPI_INF_3DHP_TRAIN_FRAMES[s.subject, s.action]:,})" for s in short
+    )
     message = f"fewer frames than the release has: {listed(found, most=4)}"
     return [Problem("frame-count", "note", message)]

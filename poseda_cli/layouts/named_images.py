@@ -25,20 +25,13 @@ from poseda_cli.layouts.reprojection import AGREES, INEXACT, Found
 from poseda_cli.layouts.sanity import check_pixels, check_poses
 from poseda_cli.layouts.view_cameras import check_camera_space, distance, find_view_camera, published_cameras
 from poseda_cli.progress import Progress
-from poseda_cli.published import h36m_sequences
+from poseda_cli.published import MPI_INF_3DHP_TRAIN_FRAMES, h36m_sequences
 from poseda_cli.skeleton import Skeleton, joint_map
 from poseda_cli.storage.archive import Archive
 
 NAMES, IN_IMAGE, IN_SPACE = "imgname", "part", "S"
 # Metres. Roots nearer to the origin than this are the origin: nobody stands in a camera.
 AT_ORIGIN = 0.001
-# Annotated frames of MPI-INF-3DHP's training videos: mpii_get_sequence_info.m.
-FRAMES_3DHP = {
-    ("S1", "Seq1"): 6416, ("S1", "Seq2"): 12430, ("S2", "Seq1"): 6502, ("S2", "Seq2"): 6081,
-    ("S3", "Seq1"): 12488, ("S3", "Seq2"): 12283, ("S4", "Seq1"): 6171, ("S4", "Seq2"): 6675,
-    ("S5", "Seq1"): 12820, ("S5", "Seq2"): 12312, ("S6", "Seq1"): 6188, ("S6", "Seq2"): 6145,
-    ("S7", "Seq1"): 6239, ("S7", "Seq2"): 6320, ("S8", "Seq1"): 6468, ("S8", "Seq2"): 6054,
-}  # fmt: skip
 
 
 class Orders(NamedTuple):
@@ -233,7 +226,7 @@ def _frames(view: View) -> int | None:
     if view.dataset == "h36m":
         sequence = h36m_sequences(view.subject).get(view.action)
         return sequence and sequence.frames_3d
-    return FRAMES_3DHP.get((view.subject, view.action))
+    return MPI_INF_3DHP_TRAIN_FRAMES.get((view.subject, view.action))
 
 
 def _is_relative(roots: Floats, archive: Archive) -> bool:

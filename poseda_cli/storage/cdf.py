@@ -11,6 +11,9 @@ from poseda_cli.errors import ArchiveError, DamagedArchiveError, MissingExtraErr
 from poseda_cli.storage.files import LARGEST, File, as_path
 
 
+MOST_VARIABLES, MOST_DIMENSIONS = 1000, 8
+
+
 class CdfArchive:
     """A CDF file; see `storage.archive.Archive` for the members.
 
@@ -64,9 +67,22 @@ class CdfArchive:
                 (int(variable.Last_Rec) + 1, *sizes),
                 np.dtype(kinds.get(variable.Data_Type_Description, "O")),
             )
+        if not heads:  # cdflib takes the list of variables that a cut has taken away for an empty one
+            raise DamagedArchiveError(self.name, "a CDF file without variables, cut off or altered. Fetch it again.")
         return heads
 
+    def _check_counts(self) -> None:
+        """cdflib believes the counts in the file's head and allocates by them; a pose file has few of everything."""
+        with self.file.open() as stream:
+            descriptor = stream.read(28)[20:28]
+            stream.seek(min(int.from_bytes(descriptor, "big"), stream.seek(0, 2)))
+            head = stream.read(64)
+        r_variables, dimensions, z_variables = (int.from_bytes(head[at : at + 4], "big") for at in (44, 56, 60))
+        if len(head) < 64 or max(r_variables, z_variables) > MOST_VARIABLES or dimensions > MOST_DIMENSIONS:
+            raise DamagedArchiveError(self.name, "damaged CDF (its head makes no sense). Fetch it again.")
+
     def _guarded(self, read: Any, member: str | None = None) -> Any:
+        self._check_counts()
         try:
             with as_path(self.file) as path:
                 return read(self._cdflib.CDF(str(path)))

@@ -134,14 +134,17 @@ def peek_pickle(stream: IO[bytes]) -> Any:
 
     Returns
     -------
-    As `read_pickle`, but containers end where the bytes do, and arrays are `ArrayHead`s.
+    As `read_pickle`, but containers end where the bytes do, tuples are lists, and arrays are `ArrayHead`s.
+    In protocol 5 an array's values come before its shape: a large one is left out. Of a container that
+    is followed by others, an empty one cannot always be told from one that was about to be filled.
 
     Raises
     ------
     UnsafePickleError : as `read_pickle`, as far as it was read
     MalformedPickleError : no pickle
     """
-    return _outline(_Machine(io.BytesIO(stream.read(PEEK))).run_as_far_as_it_goes())
+    found = _Outliner().outline(_Machine(io.BytesIO(stream.read(PEEK))).run_as_far_as_it_goes())
+    return {} if found is _NOTHING else found
 
 
 @dataclass(slots=True)
@@ -187,16 +190,18 @@ class _Machine:
             if not self.stack or type(self.stack[0]) is _Mark:
                 raise
         while any(type(value) is _Mark for value in self.stack):
-            items = _nested_pending(self.pop_to_mark())
+            items = _siblings(self.pop_to_mark())
             under = self.stack[-1]
             if type(under) is dict:
                 self.fill(items[: len(items) // 2 * 2])
             elif type(under) is list:
                 under.extend(items)
-            elif type(under) is _ArrayStub and len(items) >= 3:
+            elif type(under) is _ArrayStub and len(items) > 3:  # behind the dtype: it is whole
                 payload = items[4] if len(items) > 4 else None
-                under.state = _array_state((1, items[1], items[2], False, payload))
-        return _nested_pending(self.stack)[0]
+                under.state = _array_state((1, *items[1:4], payload))
+        root = self.stack[0]
+        _adopt(root, self.stack[1:])
+        return root
 
     def _only_value(self) -> Any:
         if len(self.stack) != 1:
@@ -298,39 +303,60 @@ class _Machine:
             raise UnsafePickleError("sets the state of something that is no array")
 
 
-def _nested_pending(items: list[Any]) -> list[Any]:
-    """Values behind an empty container belong to it: a lone item is put there without a mark."""
+def _siblings(items: list[Any]) -> list[Any]:
+    """Values behind a mark: they are put into their container together; the last of them may be open itself."""
     for index, value in enumerate(items[:-1]):
         if type(value) in (dict, list) and not value:
-            inner = _nested_pending(items[index + 1 :])
-            if type(value) is list:
-                value.extend(inner)
-            else:
-                pairs = zip(inner[::2], inner[1::2], strict=False)
-                value.update((_key(key), item) for key, item in pairs)
+            _adopt(value, items[index + 1 :])
             return items[: index + 1]
     return items
+
+
+def _adopt(owner: Any, rest: list[Any]) -> None:
+    """Put what lies behind a container, without a mark between, into it: a lone item at a time is put there."""
+    while type(owner) in (dict, list) and len(rest) > (type(owner) is dict):
+        if type(owner) is list:
+            item, rest = rest[0], rest[1:]
+            owner.append(item)
+        else:
+            key, item, rest = rest[0], rest[1], rest[2:]
+            owner[_key(key)] = item
+        owner = item
 
 
 _NOTHING = object()
 
 
-def _outline(value: Any) -> Any:
-    """Containers as they are, arrays as their heads, whatever is unfinished left out."""
-    if isinstance(value, dict):
-        found = {key: _outline(item) for key, item in value.items()}
-        return {key: item for key, item in found.items() if item is not _NOTHING}
-    if isinstance(value, (list, tuple)):
-        return [item for item in map(_outline, value) if item is not _NOTHING]
-    if type(value) is _ArrayStub and value.state is not None:
+class _Outliner:
+    """Containers as they are, each once, arrays as their heads; whatever is unfinished is left out."""
+
+    def __init__(self) -> None:
+        self.done: dict[int, Any] = {}
+
+    def outline(self, value: Any, depth: int = 0) -> Any:
+        if type(value) not in (dict, list, tuple, _ArrayStub):
+            if type(value) in (_Global, _DtypeStub, _Mark):
+                return _NOTHING
+            return _raw(value) if type(value) is _Latin1 else _key(value) if type(value) is _Bytes2 else value
+        if depth > DEEPEST:  # as `read_pickle`, which also refuses what holds itself
+            raise UnsafePickleError(f"holds itself, or is more than {DEEPEST} levels deep")
+        if id(value) not in self.done:
+            self.done[id(value)] = self._container(value, depth + 1)
+        return self.done[id(value)]
+
+    def _container(self, value: Any, depth: int) -> Any:
+        if isinstance(value, dict):
+            found = {key: self.outline(item, depth) for key, item in value.items()}
+            return {key: item for key, item in found.items() if item is not _NOTHING}
+        if isinstance(value, (list, tuple)):
+            return [item for item in (self.outline(item, depth) for item in value) if item is not _NOTHING]
+        if value.state is None:
+            return _NOTHING
         shape, stub, _, payload = value.state
         if stub.spec != "O":
             return ArrayHead(shape, stub.resolve())
-        inside = _outline(payload) if type(payload) is list else []
+        inside = self.outline(payload, depth) if type(payload) is list else []
         return inside if shape else inside[0] if inside else {}
-    if type(value) in (_Global, _DtypeStub, _Mark, _ArrayStub):
-        return _NOTHING
-    return _key(value) if type(value) is _Bytes2 else value
 
 
 def _key(key: Any) -> Any:

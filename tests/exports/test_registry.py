@@ -312,6 +312,14 @@ def test_same_source_same_bytes(layout, h36m, test_set, tmp_path, monkeypatch):
     assert written(Conversion(h36m), layout, tmp_path / "one chunk") == small
 
 
+@pytest.mark.parametrize("layout", EXPORTS)
+def test_no_clock_is_in_an_archive(layout, h36m, tmp_path):
+    written(Conversion(h36m), layout, tmp_path / "out")
+    for path in (tmp_path / "out").glob("*.npz"):
+        with zipfile.ZipFile(path) as archive:
+            assert {entry.date_time for entry in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}
+
+
 def object_members(folder):
     for path in sorted(folder.iterdir()):
         if path.suffix == ".pkl":

@@ -298,6 +298,16 @@ def test_root_relative_poses(tmp_path):
     assert "unchecked" in notes(found)
 
 
+def test_a_root_outside_the_image_is_still_the_root(tmp_path):
+    """In relative poses it is 0, as what is not annotated is in SPIN's archives."""
+    flags = np.ones((20, 17))
+    flags[3, 0] = 0
+    relative = np.concatenate([row[1] - row[1][:, :1] for row in rows()])
+    n.write_h6(tmp_path / "h36m.npz", rows(), S=n.flagged(relative, flags), part=None)
+    found = read(tmp_path / "h36m.npz")
+    assert np.isfinite(found.poses_3d).all() and not found.visible[3, 0]
+
+
 def test_flags_say_what_is_visible(tmp_path):
     flags = np.ones((20, 17))
     flags[3, 16] = flags[7, 2] = 0
@@ -413,6 +423,20 @@ def test_without_the_camera_file(table, tmp_path):
     assert [camera.name for camera in found.cameras] == w.CAMERAS
     assert found.cameras[0].distortion.p == pytest.approx(w.H36M_LENSES["54138969"][2])
     assert found.cameras[0].centre == pytest.approx((1.8411, 4.9553, 1.5634), abs=1e-3)
+
+
+def test_a_file_that_has_no_more_than_lenses(tmp_path):
+    """The published cameras agree as well, and their places are known."""
+    n.write_h6(tmp_path / "h36m.npz", rows())
+    lenses = {key: {k: v for k, v in entry.items() if k not in "RT"} for key, entry in n.h36m_cameras().items()}
+    file_camera(tmp_path, lenses)
+    assert None not in {camera.centre for camera in read(tmp_path / "h36m.npz").cameras}
+
+
+def test_root_relative_poses_have_the_cameras_of_the_file(tmp_path):
+    n.write_h6(tmp_path / "h36m.npz", rows(lambda p: p - p[:, :1], lambda p: p / 2))
+    file_camera(tmp_path, {key: half(entry) for key, entry in n.h36m_cameras().items()})
+    assert {camera.intrinsics.width for camera in read(tmp_path / "h36m.npz").cameras} == {500}
 
 
 def test_a_camera_file_that_is_off(tmp_path):

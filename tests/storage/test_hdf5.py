@@ -98,7 +98,9 @@ def test_type_that_numpy_does_not_have(tmp_path):
         kind = h5py.h5t.create(h5py.h5t.OPAQUE, 8)
         h5py.h5d.create(file.id, b"odd", kind, h5py.h5s.create_simple((1,)))
         file["poses"] = SECRET
-    np.testing.assert_array_equal(Hdf5Archive(LocalFile(tmp_path / "poses.h5", "poses.h5"), LIMIT).array("poses"), SECRET)
+    np.testing.assert_array_equal(
+        Hdf5Archive(LocalFile(tmp_path / "poses.h5", "poses.h5"), LIMIT).array("poses"), SECRET
+    )
 
 
 def test_every_truncation_is_noticed(tmp_path):

@@ -13,17 +13,27 @@ import timeit
 import tracemalloc
 import types
 from collections import OrderedDict, defaultdict
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from poseda_cli.storage.pickles import MalformedPickleError, UnsafePickleError, read_pickle
+from poseda_cli.storage.archive import open_archive
+from poseda_cli.storage.pickles import (
+    PEEK,
+    ArrayHead,
+    MalformedPickleError,
+    UnsafePickleError,
+    peek_pickle,
+    read_pickle,
+)
 
 from .compare import as_documented, assert_same
 
 PROTOCOLS = range(6)
+SHARED = Path(__file__).resolve().parents[3] / "shared" / "data" / "npz_versions"
 OURS = (UnsafePickleError, MalformedPickleError)
 
 
@@ -294,7 +304,9 @@ REFUSED_CONTENT = {
     "slice": slice(3),
     "matrix": np.array([[1.0]]).view(np.matrix),
     "masked array": np.ma.masked_array([1.0, 2.0], [True, False]),
-    "structured array": np.zeros(2, [("x", "f8")]),
+    "structured array of objects": np.array([(1.0, None)], [("x", "f8"), ("y", "O")]),
+    "structured arrays in structured arrays": np.zeros(2, [("outer", [("inner", "f4", 2)])]),
+    "structured datetime64": np.zeros(2, [("x", "datetime64[s]")]),
     "datetime64": np.array(["2020-01-01"], "datetime64[D]"),
     "complex array": np.array([1j]),
     "function": os.path.join,
@@ -449,3 +461,299 @@ def test_mutated_pickles_give_plain_data_or_our_errors(cut, keep, changes, inser
     except OURS:
         return
     assert_plain(value)
+
+
+# As learnable-triangulation has its cameras and its table of shots, and what NumPy can do beyond that.
+CAMERA = np.dtype([("R", "<f4", (3, 3)), ("t", "<f4", (3, 1)), ("K", "<f4", (3, 3)), ("dist", "<f4", 5)])
+SHOT = np.dtype(
+    [
+        ("subject_idx", "i1"),
+        ("action_idx", "i1"),
+        ("frame_idx", "<i2"),
+        ("keypoints", "<f4", (17, 3)),
+        ("bbox_by_camera_tlbr", "<i2", (4, 4)),
+    ]
+)
+
+
+def filled(dtype, shape):
+    count = int(np.prod(shape)) * np.dtype(dtype).itemsize
+    raw = np.random.default_rng(7).integers(0, 100, count, np.uint8)
+    return raw.view(dtype).reshape(shape)
+
+
+STRUCTURED = {
+    "cameras": filled(CAMERA, (7, 4)),
+    "shots": filled(SHOT, (9,)),
+    "one field": np.zeros(2, [("x", "f8")]),
+    "no row": np.zeros(0, SHOT),
+    "no dimension": filled(SHOT, (1,)).reshape(()),
+    "big endian": filled(SHOT, (3,)).astype(SHOT.newbyteorder(">")),
+    "aligned, with gaps": np.zeros(3, np.dtype([("a", "i1"), ("b", "f8")], align=True)),
+    "text in fields": np.array([("S1", b"x"), ("S11", b"yy")], [("name", "U5"), ("code", "S2")]),
+}
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+@pytest.mark.parametrize("value", STRUCTURED.values(), ids=STRUCTURED)
+def test_structured_arrays_are_those_that_pickle_reads(value, protocol):
+    data = pickle.dumps({"table": value}, protocol)
+    found, expected = read(data)["table"], pickle.loads(data)["table"]
+    assert found.shape == expected.shape
+    assert found.dtype.names == expected.dtype.names
+    assert not found.dtype.hasobject
+    for name in expected.dtype.names:
+        assert found.dtype[name].shape == expected.dtype[name].shape
+        assert found.dtype[name].base.isnative
+        np.testing.assert_array_equal(found[name], expected[name])
+
+
+def test_labels_of_learnable_triangulation(tmp_path):
+    labels = {
+        "subject_names": ["S1", "S5"],
+        "camera_names": ["54138969"],
+        "cameras": STRUCTURED["cameras"],
+        "table": STRUCTURED["shots"],
+    }
+    path = tmp_path / "human36m-multiview-labels-GTbboxes.npy"
+    np.save(path, labels)
+    found, expected = open_archive(path).tree("content"), np.load(path, allow_pickle=True).item()
+    assert list(found) == list(expected)
+    for name in ("cameras", "table"):
+        assert found[name].dtype == expected[name].dtype
+        assert found[name].tobytes() == expected[name].tobytes()
+    head = open_archive(path).outline("content")["cameras"]
+    assert head == ArrayHead((7, 4), CAMERA)
+
+
+FLAGS = (2, 1, 16)
+
+
+def structured(size, fields, names=None, base=None, raw=None):
+    """An array of one element of a V dtype whose state says what the arguments say."""
+    kinds = b"}(" + b"".join(spelled(name) + b"(" + kind + spelled(at) + b"t" for name, (kind, at) in fields.items())
+    names = tuple(fields) if names is None else names
+    shaped = b"N" if base is None else b"(" + base[0] + spelled(base[1]) + b"t"
+    listing = (kinds + b"u" if fields else b"N") + spelled(size) + spelled(1) + spelled(16)
+    state = b"(" + spelled(3) + spelled("|") + shaped + (spelled(names) if fields else b"N") + listing + b"t"
+    kind = b"cnumpy\ndtype\n" + spelled(f"V{size}") + b"\x89\x88\x87R" + state + b"b"
+    return array((1,), kind, spelled(bytes(size) if raw is None else raw))
+
+
+NUMBER, TEXT = dtype("f8"), dtype("O8", (3, "|", None, None, None, -1, -1, 63))
+WRONG_STRUCTURES = {
+    "field beyond the end": structured(8, {"x": (NUMBER, 4)}),
+    "field far away": structured(8, {"x": (NUMBER, 2**28)}),
+    "field beyond 64 bits": structured(8, {"x": (NUMBER, 2**70)}),
+    "field before the start": structured(8, {"x": (NUMBER, -8)}),
+    "field at True": structured(8, {"x": (NUMBER, True)}),
+    "object field": structured(8, {"x": (TEXT, 0)}),
+    "object field among others": structured(16, {"x": (NUMBER, 0), "y": (TEXT, 8)}),
+    "names that are no fields": structured(8, {"x": (NUMBER, 0)}, names=("y",)),
+    "fewer names than fields": structured(16, {"x": (NUMBER, 0), "y": (NUMBER, 8)}, names=("x",)),
+    "name twice": structured(8, {"x": (NUMBER, 0)}, names=("x", "x")),
+    "no names": structured(8, {"x": (NUMBER, 0)}, names=()),
+    "neither fields nor shape": structured(8, {}),
+    "subarray of another size": structured(8, {}, base=(NUMBER, (2,))),
+    "subarray of absurd size": structured(8, {}, base=(NUMBER, (2**39,))),
+    "subarray that wraps": structured(8, {}, base=(NUMBER, (2**32, 2**32))),
+    "subarray of negative size": structured(8, {}, base=(NUMBER, (-1,))),
+    "subarray of no number of dimensions": structured(8, {}, base=(NUMBER, (1,) * 64)),
+    "subarray of objects": structured(8, {}, base=(TEXT, (1,))),
+    "field without a dtype": structured(8, {"x": (spelled("f8"), 0)}),
+    "too few bytes": structured(16, {"x": (NUMBER, 0), "y": (NUMBER, 8)}, raw=bytes(8)),
+    "too many bytes": structured(8, {"x": (NUMBER, 0)}, raw=bytes(12)),
+    "sixty-five fields": structured(8, {f"f{i}": (NUMBER, 0) for i in range(65)}),
+    "size of a million": structured(8, {"x": (NUMBER, 0)}).replace(b"V8", b"V9999999"[:2]).replace(b"V9", b"V0"),
+}
+
+
+@pytest.mark.parametrize("body", WRONG_STRUCTURES.values(), ids=WRONG_STRUCTURES)
+def test_structures_that_lie_are_refused(body):
+    with pytest.raises(OURS):
+        read(whole(body))
+
+
+def test_structure_by_hand_is_read():
+    two = np.array([1.5, -2.5]).tobytes()
+    found = read(whole(structured(16, {"x": (NUMBER, 0), "y": (NUMBER, 8)}, raw=two)))
+    assert (found["x"][0], found["y"][0]) == (1.5, -2.5)
+
+
+def outline_of(value):
+    """What a whole value's outline is: arrays by their heads."""
+    if isinstance(value, np.ndarray) and value.dtype.kind == "O":
+        return outline_of(value.item()) if value.ndim == 0 else [outline_of(item) for item in value]
+    if isinstance(value, np.ndarray):
+        return ArrayHead(value.shape, value.dtype)
+    if isinstance(value, dict):
+        return {key: outline_of(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [outline_of(item) for item in value]
+    return value
+
+
+def assert_beginning(found, expected):
+    """Whatever is there is what is first in the whole."""
+    if isinstance(expected, dict):
+        assert isinstance(found, dict)
+        assert list(found) == list(expected)[: len(found)]
+        for key in found:
+            assert_beginning(found[key], expected[key])
+    elif isinstance(expected, list) and not isinstance(expected, ArrayHead):
+        assert isinstance(found, list) and len(found) <= len(expected)
+        for one, other in zip(found, expected, strict=False):
+            assert_beginning(one, other)
+    else:
+        assert type(found) is type(expected)
+        assert found == expected
+
+
+def first_leaf(value):
+    while isinstance(value, (dict, list)) and len(value):
+        value = next(iter(value.values())) if isinstance(value, dict) else value[0]
+    return value
+
+
+def sequences(frames, joints=32):
+    return {
+        subject: {
+            action: np.zeros((frames + i, joints, 3), np.float32) for i, action in enumerate(("Walking 1", "Sit"))
+        }
+        for subject in ("S9", "S1")
+    }
+
+
+TREES = {
+    "small": sequences(2),
+    "larger than what is read": sequences(1000),
+    "four views": {"S1": {"Walking 1": [np.zeros((900 + i, 17, 2), np.float32) for i in range(4)]}},
+    "cameras": {("S1", "54138969"): {"R": np.eye(3), "w": 1000}, ("S1", "2"): {"R": np.eye(3), "w": 1002}},
+    "list of dictionaries": [{"image": f"{i}.jpg", "joints_3d": np.zeros((17, 3))} for i in range(5000)],
+    "test set": {"TS1": {"data_2d": np.zeros((5000, 17, 2)), "valid": np.ones(5000)}},
+    "training set": {"S1 Seq1": [{"0": {"data_2d": np.zeros((9000, 17, 2))}}, 25]},
+    "metadata": {"num_joints": 17, "keypoints_symmetry": [[4, 5], [1, 2]], "layout_name": "h36m"},
+    "many keys": {f"S{i}": i for i in range(20_000)},
+    "many arrays": {"S1": {f"Walking {i}": np.zeros((1, 17, 3), np.float32) for i in range(500)}},
+    "big endian": {"S1": {"Walking": np.zeros((400, 17, 3), ">f8")}},
+    "one key": {"S1": {"Walking": np.zeros((400, 17, 3))}},
+    "empty": {},
+    "number": 5,
+    "nothing in it": {"S1": {}, "S5": []},
+}
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+@pytest.mark.parametrize("tree", TREES.values(), ids=TREES)
+@pytest.mark.parametrize("wrapped", [False, True], ids=["bare", "as np.save has it"])
+def test_outline_is_the_beginning_of_the_tree(tree, protocol, wrapped):
+    value = object_array([tree], ()) if wrapped else tree
+    data = pickle.dumps(value, protocol)
+    found, expected = peek_pickle(io.BytesIO(data)), outline_of(tree)
+    assert_beginning(found, expected)
+    assert_beginning(first_leaf(found), first_leaf(expected))  # far enough to tell layouts apart
+    if len(data) <= PEEK:
+        assert found == expected
+
+
+@pytest.mark.parametrize("path", sorted(SHARED.rglob("*.npz")) or [None], ids=lambda path: path and path.parent.name)
+def test_outlines_of_files_of_old_pythons(path):
+    if path is None:
+        pytest.skip(f"no {SHARED}")
+    archive = open_archive(path)
+    with np.load(path, allow_pickle=True, encoding="latin1") as expected:
+        for name in expected.files:
+            assert_beginning(archive.outline(name), outline_of(as_documented(expected[name])))
+            assert first_leaf(archive.outline(name)) == first_leaf(outline_of(as_documented(expected[name])))
+
+
+class Counted(io.BytesIO):
+    """Counts what is asked of it."""
+
+    taken = 0
+
+    def read(self, size=-1):
+        data = super().read(size)
+        self.taken += len(data)
+        return data
+
+
+def test_outline_reads_no_more_than_64_kib():
+    assert PEEK == 1 << 16
+    stream = Counted(pickle.dumps(sequences(5000), 4))
+    peek_pickle(stream)
+    assert stream.taken <= 1 << 16
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+@pytest.mark.parametrize("gadget", ARMED.values(), ids=ARMED)
+def test_outlines_run_no_code(gadget, protocol, tmp_path):
+    marker = tmp_path / "marker.npy"
+    function, arguments = gadget(marker)
+    data = pickle.dumps({"S1": Gadget(function, arguments)}, protocol)
+    with pytest.raises(UnsafePickleError, match=r"refers to .* at byte \d+"):
+        peek_pickle(io.BytesIO(data))
+    with pytest.raises(UnsafePickleError, match=r"refers to .* at byte \d+"):
+        peek_pickle(io.BytesIO(data + bytes(PEEK)))
+    assert not marker.exists()
+
+
+@pytest.mark.parametrize(("name", "body"), OPCODES.items(), ids=OPCODES)
+def test_outlines_refuse_the_same_opcodes(name, body):
+    with pytest.raises(UnsafePickleError, match=rf"opcode {name} at byte \d+"):
+        peek_pickle(io.BytesIO(whole(body)))
+
+
+@pytest.mark.parametrize("body", [*ATTACKS.values(), *WRONG_STRUCTURES.values()], ids=[*ATTACKS, *WRONG_STRUCTURES])
+@pytest.mark.parametrize("cut", [0, 1, 5])
+def test_outlines_of_attacks_are_plain_or_refused(body, cut):
+    data = whole(body)
+    try:
+        found = peek_pickle(io.BytesIO(data[: len(data) - cut]))
+    except OURS:
+        return
+    assert_plain_outline(found)
+
+
+def assert_plain_outline(value, depth=0):
+    assert depth < 100
+    if isinstance(value, ArrayHead):
+        assert isinstance(value.dtype, np.dtype) and not value.dtype.hasobject
+        assert all(type(size) is int and size >= 0 for size in value.shape)
+    else:
+        assert type(value) in (dict, list, tuple, str, bytes, bytearray, int, float, bool, type(None), np.ndarray)
+        inside = value.values() if isinstance(value, dict) else value if isinstance(value, (list, tuple)) else ()
+        for item in inside:
+            assert_plain_outline(item, depth + 1)
+
+
+@settings(max_examples=300, deadline=None, derandomize=True)
+@given(
+    cut=st.integers(0, len(VALID)),
+    keep=st.integers(0, len(VALID)),
+    changes=st.lists(st.tuples(st.integers(0, len(VALID) - 1), st.integers(0, 255)), max_size=6),
+    inserted=st.binary(max_size=12),
+)
+def test_outlines_of_mutated_pickles_are_plain_or_our_errors(cut, keep, changes, inserted):
+    data = bytearray(VALID)
+    for place, byte in changes:
+        data[place] = byte
+    try:
+        found = peek_pickle(io.BytesIO(bytes(data[:cut]) + inserted + bytes(data[min(cut, keep) :])))
+    except OURS:
+        return
+    assert_plain_outline(found)
+
+
+@pytest.mark.parametrize("levels", [50, 5000, 60_000])
+def test_outlines_of_deep_pickles(levels):
+    for data in (
+        b"]" * levels + b"a" * (levels - 1),
+        b"]" * levels,
+        b"(" * levels,
+        b"}X\x01\x00\x00\x00a" * (levels // 8),
+    ):
+        try:
+            peek_pickle(io.BytesIO(b"\x80\x03" + data + b"."))
+        except OURS as error:
+            assert str(error)
