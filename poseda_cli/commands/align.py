@@ -160,6 +160,8 @@ def align(
         whole=whole[0] if whole else None,
     )
     check_writable(exports, plan)
+    for lost in losses(exports, plan):
+        console.say(lost)
     if lens:
         console.say(plan.target.dataset.origin.notes[-1])
     if dry_run:
@@ -176,8 +178,6 @@ def align(
         progress=console.progress,
     )
     _say_result(console, summary, out)
-    for lost in losses(exports, plan):
-        console.say(lost)
     if as_json:
         console.result_json({**summary, "seconds": round(time.monotonic() - began, 3)})
     else:

@@ -3,7 +3,8 @@
 Plain arrays, float32: imgname, center, scale, part (N, 17, 3) pixels and visibility, S (N, 17, 4) metres in
 camera space and visibility; joints of h36m17. Names are `SUBJECT_ACTION.CAMERA_FRAME.jpg`, from which the
 loader takes subject, action and camera. cameras.pkl has what `camera_param_file` needs, by (subject, camera):
-f, c, w, h, k, p, name, id, and R (camera to world) and T (centre, metres) where they are known.
+f, c, w, h, k, p, name, id, and R (camera to world) and T (centre, metres) where they are known and mean something:
+aligned poses have left the world.
 
 An aligned pose has the camera of its target: of a source sequence each target camera gets the rows that it
 was drawn for, and the source's camera goes into the action, as the copy does (`Walking_1_54138969_copy2`;
@@ -47,6 +48,8 @@ def losses(source: ChunkSource) -> list[str]:
     lost = [] if source.absolute else ["where people stand (3D is relative to the root)"]
     if source.whole is not None:
         lost.append("which target each pose was given")
+    if source.screen == "axes":
+        lost.append("the normalisation per axis (mmpose divides both axes by the width)")
     return lost
 
 
@@ -100,7 +103,7 @@ def _camera_table(source: ChunkSource, rows: Chunk) -> dict[tuple[str, str], dic
     for sequence in source.sequences:
         used = np.unique(rows.camera[sequence.start : sequence.start + sequence.length])
         for index in used.tolist():
-            table[_plain(sequence.subject, "_"), names[index]] = _camera(source.cameras[index])
+            table[_plain(sequence.subject, "_"), names[index]] = _camera(source.cameras[index], source.whole is None)
     return table
 
 
@@ -117,7 +120,7 @@ def _camera_names(cameras: tuple[Camera, ...]) -> list[str]:
     return names
 
 
-def _camera(camera: Camera) -> dict[str, Any]:
+def _camera(camera: Camera, placed: bool) -> dict[str, Any]:
     lens = camera.intrinsics
     assert lens is not None
     entry: dict[str, Any] = {
@@ -131,6 +134,6 @@ def _camera(camera: Camera) -> dict[str, Any]:
     if camera.distortion is not None:
         entry["k"] = np.array(camera.distortion.k)[:, None]
         entry["p"] = np.array(camera.distortion.p)[:, None]
-    if camera.rotation is not None:
+    if placed and camera.rotation is not None:
         entry["R"], entry["T"] = np.array(camera.rotation).T, np.array(camera.centre)[:, None]
     return entry

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from poseda_cli.cameras import intrinsics_table
 from poseda_cli.dataset import Chunk, ChunkSource
-from poseda_cli.exports.rows import gather
+from poseda_cli.exports.rows import gather, unknown_cameras
 from poseda_cli.progress import Progress, silent
 from poseda_cli.storage.npz_writer import write_npz
 
@@ -30,6 +30,12 @@ def losses(source: ChunkSource) -> list[str]:
     """What the arrays do not hold of the data."""
     return [
         *(["lens distortion"] if any(camera.distortion for camera in source.cameras) else []),
+        *(
+            ["intrinsics (those of some cameras are not known)"]
+            if 0 < len(unknown_cameras(source)) < len(source.cameras)
+            else []
+        ),
+        *(["which of the source's cameras saw a pose"] if source.whole is not None else []),
         *(["where the cameras stand"] if any(camera.rotation for camera in source.cameras) else []),
     ]
 

@@ -23,7 +23,11 @@ def unwritable(source: ChunkSource) -> str | None:
 def losses(source: ChunkSource) -> list[str]:
     """What PoseAug's files do not hold of the data."""
     lost = videopose3d_losses(source)
-    return [*lost, "2D of Neck/Nose"] if len(source.skeleton) > len(H36M16) else lost
+    if len(source.skeleton) > len(H36M16):
+        lost.append("2D of Neck/Nose")
+    if not source.has_3d:
+        lost.append("lengths that go with a 3D file (there is none here, and these loaders want 2D of the same length)")
+    return lost
 
 
 def write(source: ChunkSource, folder: Path, name: str = "", progress: Progress = silent) -> list[str]:

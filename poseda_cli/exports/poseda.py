@@ -60,7 +60,7 @@ def _write_file(source: ChunkSource, path: Path, progress: Progress) -> None:
             "target_index": file.create_dataset("target_index", (rows,), np.int64),
         }
         start = 0
-        with progress("aligning", rows) as advance:
+        with progress("writing" if source.whole is None else "aligning", rows) as advance:
             for chunk in source.chunks():
                 stop = start + len(chunk.camera)
                 points = image_points(chunk, source.cameras, lens=False)

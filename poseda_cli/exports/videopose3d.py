@@ -1,4 +1,4 @@
-"""Human3.6M for VideoPose3D and its descendants: data_2d_h36m_NAME.npz, and data_3d_h36m.npz of a conversion.
+"""Human3.6M for VideoPose3D and its descendants: data_2d_h36m_NAME.npz, and data_3d_h36m.npz where it is new.
 
 Alignment leaves 3D relative to the root as it is, so a trainer keeps its data_3d_h36m.npz and takes the
 new 2D with `-k NAME`. Pixels are such that the trainer's own normalisation, by its fixed image sizes,
@@ -6,7 +6,8 @@ gives our normalised 2D. Every subject, action and camera of the source is in th
 aligned, or dropped, has its own 2D. Of several copies each has its file: NAME, NAME_2, ...; with
 --include-source NAME_source has the source's own 2D.
 
-A conversion writes world-space 3D of 32 joints as well. The 15 that all trainers remove, and no 17-joint
+A conversion, and an alignment of another source than a data_3d_h36m.npz alone, writes world-space 3D of 32 joints
+as well. The 15 that all trainers remove, and no 17-joint
 data has, repeat the nearest joint that is there.
 
 Object members are pickles of protocol 3 with NumPy's old names, which NumPy 1.16 and later load.
@@ -22,7 +23,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from poseda_cli.cameras import Camera
+from poseda_cli.cameras import Camera, world_to_camera
 from poseda_cli.dataset import Chunk, ChunkSource, PoseDataset, Sequence
 from poseda_cli.errors import InputError, listed
 from poseda_cli.exports.rows import gather, image_points, trainer_pixels
@@ -83,13 +84,17 @@ def unwritable_as(source: ChunkSource, skeleton: Skeleton) -> str | None:
         return f"its loader has no cameras of subject {listed(strange)}; leave it out with --subjects"
     if any(joint not in source.skeleton.position for joint in skeleton.meanings if joint):
         return f"it has {len(skeleton)} joints, the data {len(source.skeleton)}"
-    if source.whole is None and source.has_3d and len(source.skeleton) < len(H36M17):
+    if _writes_3d(source) and len(source.skeleton) < len(H36M17):
         return "its 3D file has all of Human3.6M's joints, the data has no Neck/Nose"
-    if source.whole is None and source.has_3d and not source.absolute:
+    if _writes_3d(source) and not (source if source.whole is None else source.whole).absolute:
         return "its 3D is in world space, the data's is relative to the root"
     if source.whole is not None and source.whole.poses_2d is None and not source.whole.absolute:
         return "what is not aligned keeps its own 2D; the source's 3D is relative to the root and cannot be projected"
     return _incomplete(data.sequences, data is source.whole)
+
+
+def _writes_3d(source: ChunkSource) -> bool:
+    return source.has_3d and (source.whole is None or not _has_own_file(source.whole))
 
 
 def _incomplete(sequences: tuple[Sequence, ...], aligned: bool) -> str | None:
@@ -110,12 +115,20 @@ def write_as(source: ChunkSource, folder: Path, name: str, skeleton: Skeleton, p
     """As `write`, with the joints of `skeleton` in 2D."""
     if source.whole is None:
         return _write_conversion(source, folder, name, skeleton, progress)
-    files = []
-    for copy, points in _aligned_copies(source, source.whole, progress):
+    files, whole, sequences = [], source.whole, source.whole.sequences
+    if not _has_own_file(whole):
+        files.append(FILE_3D)
+        sequences = _write_3d(folder, sequences, whole.skeleton, np.asarray(whole.poses_3d))
+    for copy, points in _aligned_copies(source, whole, progress):
         suffix = "_source" if copy == UNALIGNED else f"_{copy + 1}" if copy else ""
         files.append(f"data_2d_h36m_{name}{suffix}.npz")
-        _write_2d(folder / files[-1], source.whole.sequences, points, source.skeleton, skeleton)
-    return files
+        _write_2d(folder / files[-1], sequences, points, source.skeleton, skeleton)
+    return sorted(files, key=lambda file: file.endswith("_source.npz"))
+
+
+def _has_own_file(whole: PoseDataset) -> bool:
+    """Whether the source is a data_3d_h36m.npz and nothing else, to which the new 2D belongs as it is."""
+    return whole.origin.layout == "videopose3d" and len(whole.origin.files) == 1
 
 
 def _write_conversion(
@@ -125,15 +138,21 @@ def _write_conversion(
     sequences, files = source.sequences, []
     if rows.poses_3d is not None:
         files.append(FILE_3D)
-        world = _world(source, rows.poses_3d)
-        write_object_npz(folder / FILE_3D, {"positions_3d": world})
-        # PoseAug takes no 2D that is longer than the 3D.
-        sequences = tuple(s._replace(length=len(world[s.subject][s.action])) for s in sequences)
+        sequences = _write_3d(folder, sequences, source.skeleton, rows.poses_3d)
     if rows.poses_2d is not None:
         files.append(f"data_2d_h36m_{name}.npz")
         points = trainer_pixels(rows.poses_2d, rows, source, _sizes(source.cameras)[rows.camera])
         _write_2d(folder / files[-1], sequences, points.astype(np.float32), source.skeleton, skeleton)
     return files
+
+
+def _write_3d(
+    folder: Path, sequences: tuple[Sequence, ...], stored: Skeleton, poses: NDArray[np.float32]
+) -> tuple[Sequence, ...]:
+    """Write the 3D file; the sequences as long as they are in it, since PoseAug takes no 2D that is longer."""
+    world = _world(sequences, stored, poses)
+    write_object_npz(folder / FILE_3D, {"positions_3d": world})
+    return tuple(s._replace(length=len(world[s.subject][s.action])) for s in sequences)
 
 
 def _sizes(cameras: tuple[Camera, ...]) -> NDArray[np.float64]:
@@ -201,17 +220,20 @@ def _write_2d(
     write_object_npz(path, {"positions_2d": views, "metadata": metadata})
 
 
-def _world(source: ChunkSource, poses: NDArray[np.float32]) -> dict[str, dict[str, NDArray[np.float32]]]:
+def _world(
+    sequences: tuple[Sequence, ...], stored: Skeleton, poses: NDArray[np.float32]
+) -> dict[str, dict[str, NDArray[np.float32]]]:
     """{subject: {action: (T, 32, 3)}} metres in world space, once the four views are known to agree."""
     used = joint_map(H36M32, H36M17)
     stand_ins = np.array([STAND_INS.get(joint, joint) for joint in range(len(H36M32))])
     world: dict[str, dict[str, NDArray[np.float32]]] = {}
-    for sequence in source.sequences:
+    for sequence in sequences:
         cameras = {camera.name: camera for camera in h36m_cameras(sequence.subject)}
         camera = cameras[sequence.camera]
         rotation, centre = np.array(camera.rotation), np.array(camera.centre)
-        seen = poses[sequence.start : sequence.start + sequence.length][:, joint_map(source.skeleton, H36M17)]
-        points = seen.astype(np.float64) @ rotation + centre
+        seen = poses[sequence.start : sequence.start + sequence.length][:, joint_map(stored, H36M17)]
+        # The way back from a camera is the way into another.
+        points = world_to_camera(seen, rotation.T, -rotation @ centre)
         actions = world.setdefault(sequence.subject, {})
         if sequence.action not in actions:
             full = np.zeros((len(points), len(H36M32), 3), np.float32)

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
-from poseda_cli.blocks import for_blocks
+from poseda_cli.blocks import Background, for_blocks
 from poseda_cli.cameras import Camera, Floats
 from poseda_cli.layouts.columns import Columns
 
-# Frames at once: what all cameras make of them stays in cache.
-BLOCK = 512
+# Frames at once: few enough to stay near the cache, enough for threads not to wait for each other.
+BLOCK = 2048
 
 
 def expand(
@@ -25,6 +26,7 @@ def expand(
     joints: NDArray[np.intp] | None = None,
     lengths: Sequence[int] | None = None,
     metres: float = 1.0,
+    background: Background | None = None,
 ) -> list[slice]:
     """Add a sequence once for each camera, in that camera's space.
 
@@ -37,6 +39,7 @@ def expand(
     joints : which of the K joints, in which order; all if not given
     lengths : frames to take for each camera, from the start; all if not given
     metres : one unit of `world`
+    background : where to do it; the rows are filled when its block ends, or at once if not given
 
     Returns
     -------
@@ -65,5 +68,10 @@ def expand(
                 total += shift[axis]
                 points[:, axis] = total[: len(points)]
 
-    for_blocks(work, max(counts, default=0), block=BLOCK)
+    frames = max(counts, default=0)
+    if background is None:
+        for_blocks(work, frames, block=BLOCK)
+    else:
+        for start in range(0, frames, BLOCK):
+            background.run(partial(work, start, min(start + BLOCK, frames)))
     return rows

@@ -25,6 +25,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from poseda_cli.blocks import Background
 from poseda_cli.cameras import Camera, Distortion, Intrinsics
 from poseda_cli.dataset import Origin, PoseDataset, Problem, Stored
 from poseda_cli.errors import ArchiveError, InputError, listed
@@ -97,11 +98,12 @@ def _read_3d(archives: list[Archive], progress: Progress) -> _Read:
     columns = Columns(count, H36M17, has_3d=True)
     joints = joint_map(H36M32, H36M17)
     check = SpaceCheck(H36M32, "mm", "world")
-    with progress("reading", count) as advance:
+    with progress("reading", count) as advance, Background() as background:
         for archive, (subject, action, _) in zip(archives, places, strict=True):
             world = archive.array(POSES_3D).T.reshape(-1, len(H36M32), 3)
             check.look(world, h36m_cameras(subject), archive.name, POSES_3D)
-            expand(columns, subject, action, world, h36m_cameras(subject), joints=joints, metres=METRES["mm"])
+            cameras = h36m_cameras(subject)
+            expand(columns, subject, action, world, cameras, joints=joints, metres=METRES["mm"], background=background)
             advance(len(world) * len(CAMERAS))
     check.conclude(archives[0].name)
     notes = ["millimetres, world space, 32 joints; seen by the four published cameras of each subject"]

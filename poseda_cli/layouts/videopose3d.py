@@ -25,6 +25,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from poseda_cli.blocks import Background
 from poseda_cli.cameras import Camera, project, world_to_camera
 from poseda_cli.dataset import Origin, PoseDataset, Problem, Stored
 from poseda_cli.errors import ArchiveError, InputError, listed
@@ -125,11 +126,20 @@ def _read_3d(archive: Archive, views: _Views | None, progress: Progress) -> Pose
     count = sum(sum(take.lengths) for take in takes)
     columns = Columns(count, output, has_3d=True, has_2d=views is not None)
     joints = joint_map(skeleton, output)
-    with progress("reading", count) as advance:
+    with progress("reading", count) as advance, Background() as background:
         for subject, action, lengths in takes:
             # Popped: its memory is free as soon as the sequence is in camera space.
             world = tree[subject].pop(action)
-            seen = expand(columns, subject, action, world, h36m_cameras(subject), joints=joints, lengths=lengths)
+            seen = expand(
+                columns,
+                subject,
+                action,
+                world,
+                h36m_cameras(subject),
+                joints=joints,
+                lengths=lengths,
+                background=background,
+            )
             for index, rows in enumerate(seen):
                 if views is not None and columns.poses_2d is not None:
                     columns.poses_2d[rows] = views.poses(subject, action, index, output)[: rows.stop - rows.start]
@@ -148,7 +158,7 @@ class _Take(NamedTuple):
 
 def pair(takes: list[_Take], views: _Views, name: str) -> tuple[list[_Take], list[Problem]]:
     """The sequences that 3D and 2D both have, cut to the shorter of the two, and what that loses."""
-    known = {(take.subject, take.action) for take in takes}
+    known = dict.fromkeys((take.subject, take.action) for take in takes)
     missing = [f"{s} {a}" for s, a in known if (s, a) not in views.lengths]
     extra = [f"{s} {a}" for s, a in views.lengths if (s, a) not in known]
     both, short, cut = [], [], 0

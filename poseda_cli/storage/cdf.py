@@ -10,7 +10,6 @@ import numpy as np
 from poseda_cli.errors import ArchiveError, DamagedArchiveError, MissingExtraError, UnsafeArchiveError
 from poseda_cli.storage.files import LARGEST, File, as_path
 
-
 MOST_VARIABLES, MOST_DIMENSIONS = 1000, 8
 
 
@@ -72,7 +71,7 @@ class CdfArchive:
         return heads
 
     def _check_counts(self) -> None:
-        """cdflib believes the counts in the file's head and allocates by them; a pose file has few of everything."""
+        """Cdflib believes the counts in the file's head and allocates by them; a pose file has few of everything."""
         with self.file.open() as stream:
             descriptor = stream.read(28)[20:28]
             stream.seek(min(int.from_bytes(descriptor, "big"), stream.seek(0, 2)))

@@ -55,7 +55,7 @@ def test_each_layout(poseda, source_file, target_folder, out, layout):
 def test_several_layouts_and_a_name(poseda, source_file, target_folder, out):
     options = ["--to", "poseda", "--to", "videopose3d", "--to", "plain", "--name", "gpa_s0.v2", "--copies", "2"]
     result = poseda("align", source_file, "-t", target_folder, "-o", out, *options, "--include-source", "-q")
-    files = ["augmented.h5", *(f"data_2d_h36m_gpa_s0.v2{suffix}.npz" for suffix in ("_source", "", "_2"))]
+    files = ["augmented.h5", *(f"data_2d_h36m_gpa_s0.v2{suffix}.npz" for suffix in ("", "_2", "_source"))]
     assert result.stdout.splitlines() == [f"{out}/{file}" for file in [*files, "gpa_s0.v2.npz"]]
     assert result.stderr == ""
 

@@ -233,8 +233,11 @@ LOST = {
     "poseaug": ["which target each pose was given, and its new depth; 2D of Neck/Nose"],
     "mmpose": ["which target each pose was given"],
     "pstmo": ["cameras: it knows image sizes alone; which target each pose was given"],
-    "poseaug-test": ["subjects, actions and cameras; where people stand; Neck/Nose"],
-    "plain": [],
+    "poseaug-test": [
+        "subjects, actions and cameras; whether bodies have the universal height, as in the published file; "
+        "where people stand; Neck/Nose"
+    ],
+    "plain": ["which of the source's cameras saw a pose"],
 }
 
 

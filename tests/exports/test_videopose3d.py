@@ -34,12 +34,12 @@ def test_chunks_may_end_anywhere(chunk, sides, tmp_path):
     options = AlignOptions(copies=3, include_source=True, seed=2)
     plan = prepare(*sides, options, chunk=chunk)
     files = export(["videopose3d"], plan, tmp_path, "n")
-    assert files == [f"data_2d_h36m_{name}.npz" for name in ("n_source", "n", "n_2", "n_3")]
+    assert files == [f"data_2d_h36m_{name}.npz" for name in ("n", "n_2", "n_3", "n_source")]
     aligned = poseda.align(*sides, copies=3, include_source=True, seed=2)
     copies = np.concatenate([np.full(s.length, s.copy) for s in aligned.sequences])
-    source = views_of(tmp_path / files[0])
+    source = views_of(tmp_path / files[3])
     np.testing.assert_allclose(source, poseda_points(sides[0]), atol=2e-3)
-    for copy, file in enumerate(files[1:]):
+    for copy, file in enumerate(files[:3]):
         changed = np.abs(views_of(tmp_path / file) - source).max((1, 2)) > 1e-3
         assert set(np.flatnonzero(changed)) == set(aligned.source_index[copies == copy])
 
@@ -114,3 +114,23 @@ def test_2d_that_needs_no_rescaling_changes_by_rounding_alone(tmp_path):
         for action, four in actions.items():
             for here, there in zip(again[subject][action], four, strict=True):
                 np.testing.assert_allclose(here, there, rtol=0, atol=1.3e-4)
+
+
+def test_a_source_that_is_no_file_of_videopose3d_brings_its_3d(sides, tmp_path):
+    """The user's data_3d_h36m.npz need not have these frames, and run.py asserts that it has."""
+    w.write_h2(tmp_path / "data_2d_h36m_gt.npz", w.known_views(material.world()))
+    w.write_h1(tmp_path / "data_3d_h36m.npz", material.world())
+    both = poseda.read([tmp_path / "data_3d_h36m.npz", tmp_path / "data_2d_h36m_gt.npz"])
+    plan = prepare(both, sides[1], AlignOptions())
+    (tmp_path / "out").mkdir()
+    assert export(["videopose3d"], plan, tmp_path / "out", "n") == ["data_3d_h36m.npz", "data_2d_h36m_n.npz"]
+    world, views = (
+        trainers.tree(tmp_path / "out" / file, member)
+        for file, member in (("data_3d_h36m.npz", "positions_3d"), ("data_2d_h36m_n.npz", "positions_2d"))
+    )
+    for subject, actions in material.world().items():
+        for action, poses in actions.items():
+            found = world[subject][action]
+            assert found.dtype == np.float32
+            np.testing.assert_allclose(found[:, w.H36M17_OF_32], poses[:, w.H36M17_OF_32], atol=2e-6)
+            assert [len(view) for view in views[subject][action]] == [len(poses)] * 4

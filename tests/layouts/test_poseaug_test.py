@@ -1,3 +1,4 @@
+import h5py
 import numpy as np
 import pytest
 
@@ -182,3 +183,13 @@ def test_two_test_sets(tmp_path):
         np.savez(tmp_path / name, **arrays(seed=len(name) * 10))
     with pytest.raises(InputError, match="Name one of them"):
         read(tmp_path)
+
+
+def test_real_frames_of_ts5(shared_data, tmp_path):
+    with h5py.File(shared_data / "mpi_inf_3dhp_test_set" / "TS5" / "annot_data.mat") as file:
+        valid = file["valid_frame"][:, 0] == 1
+        univ, pixels = (file[name][valid, 0][:, d.H36M16_OF_MPI] for name in ("univ_annot3", "annot2"))
+    found = read_arrays(tmp_path, (univ - univ[:, :1]) / 1000, (2 * pixels - [1920, 1080]) / 1920)
+    assert names(found) == [("TS5", 276)]
+    np.testing.assert_allclose(found.poses_2d, pixels, atol=1e-3)
+    assert found.cameras[0].intrinsics.fx == pytest.approx(1683.983, abs=0.001)

@@ -564,7 +564,7 @@ WRONG_STRUCTURES = {
     "too few bytes": structured(16, {"x": (NUMBER, 0), "y": (NUMBER, 8)}, raw=bytes(8)),
     "too many bytes": structured(8, {"x": (NUMBER, 0)}, raw=bytes(12)),
     "sixty-five fields": structured(8, {f"f{i}": (NUMBER, 0) for i in range(65)}),
-    "size of a million": structured(8, {"x": (NUMBER, 0)}).replace(b"V8", b"V9999999"[:2]).replace(b"V9", b"V0"),
+    "size other than the name says": structured(8, {"x": (NUMBER, 0)}).replace(b"V8", b"V9"),
 }
 
 
@@ -651,7 +651,8 @@ def test_outline_is_the_beginning_of_the_tree(tree, protocol, wrapped):
     data = pickle.dumps(value, protocol)
     found, expected = peek_pickle(io.BytesIO(data)), outline_of(tree)
     assert_beginning(found, expected)
-    assert_beginning(first_leaf(found), first_leaf(expected))  # far enough to tell layouts apart
+    if protocol < 5:  # which has values before shapes
+        assert_beginning(first_leaf(found), first_leaf(expected))  # far enough to tell layouts apart
     if len(data) <= PEEK:
         assert found == expected
 
@@ -665,6 +666,28 @@ def test_outlines_of_files_of_old_pythons(path):
         for name in expected.files:
             assert_beginning(archive.outline(name), outline_of(as_documented(expected[name])))
             assert first_leaf(archive.outline(name)) == first_leaf(outline_of(as_documented(expected[name])))
+
+
+def test_outlines_in_protocol_5_lack_arrays_larger_than_what_is_read():
+    assert peek_pickle(io.BytesIO(pickle.dumps(sequences(1000), 5))) == {"S9": {}}
+    assert peek_pickle(io.BytesIO(pickle.dumps(np.zeros(PEEK), 5))) == {}
+
+
+def test_outlines_of_repeated_references_stay_small():
+    value = [np.arange(3)]
+    for _ in range(12):
+        value = [value] * 50
+    found = peek_pickle(io.BytesIO(pickle.dumps(value, 4)))
+    assert len(found) == 50 and found[0] is found[49]
+
+
+def test_outlines_of_cycles_are_refused():
+    own_list, own_dict = [], {}
+    own_list.append(own_list)
+    own_dict["S1"] = [own_dict]
+    for value in (own_list, own_dict):
+        with pytest.raises(UnsafePickleError, match="holds itself"):
+            peek_pickle(io.BytesIO(pickle.dumps(value, 4)))
 
 
 class Counted(io.BytesIO):
