@@ -1,6 +1,6 @@
 """Human3.6M for PoseAug, SemGCN and their descendants: VideoPose3D's files with 16 joints in 2D.
 
-The 2D has as many frames as the 3D, which these loaders insist on, and no Neck/Nose. The 3D file is
+The 2D, in pixels, has as many frames as the 3D, which these loaders insist on, and no Neck/Nose. The 3D file is
 VideoPose3D's own, with 32 joints. See the export videopose3d for the rest.
 """
 

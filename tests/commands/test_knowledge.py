@@ -26,7 +26,7 @@ LAYOUTS = [
 @pytest.mark.parametrize("name", LAYOUTS)
 def test_each_layout_is_described(poseda, name):
     text = poseda("layouts", name).stdout
-    assert any(unit in text for unit in ("metres", "millimetres", "pixels"))
+    assert any(unit in text.lower() for unit in ("metres", "millimetres", "pixels"))
     assert json.loads(poseda("layouts", name, "--json").stdout)["description"] == text.strip()
 
 

@@ -71,7 +71,7 @@ def test_17_of_28_joints_in_the_order_of_the_test_set(tmp_path):
 
 @pytest.mark.parametrize("extra", ["annotation and frames", "annotation"])
 def test_rows_behind_the_last_frame_are_left_out(extra, tmp_path, monkeypatch):
-    monkeypatch.setitem(mpi_inf_3dhp_train.FRAMES, ("S1", "Seq1"), 5)
+    monkeypatch.setitem(mpi_inf_3dhp_train.MPI_INF_3DHP_TRAIN_FRAMES, ("S1", "Seq1"), 5)
     views = m.views_of(TWO_CAMERAS, 8)
     changes = {"frames": np.arange(5)[:, None]} if extra == "annotation" else {}
     found = read(written(tmp_path, views, **changes))
@@ -83,7 +83,7 @@ def test_rows_behind_the_last_frame_are_left_out(extra, tmp_path, monkeypatch):
 
 def test_frame_counts_of_the_release():
     # 131,592 frames a camera; 1,052,736 before the eight cameras that everybody uses.
-    assert sum(mpi_inf_3dhp_train.FRAMES.values()) * 8 == 1_052_736
+    assert sum(mpi_inf_3dhp_train.MPI_INF_3DHP_TRAIN_FRAMES.values()) * 8 == 1_052_736
 
 
 def test_fewer_frames_than_the_release_are_noted(tmp_path):

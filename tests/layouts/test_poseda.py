@@ -7,8 +7,8 @@ import pytest
 
 import poseda_cli as poseda
 from poseda_cli.errors import ArchiveError, UnknownLayoutError
-from poseda_cli.layouts import read
 from poseda_cli.exports.poseda import write
+from poseda_cli.layouts import read
 
 from . import writers as w
 

@@ -12,7 +12,6 @@ import numpy as np
 from poseda_cli.synthetic.motions import perform
 
 
-
 class Known(NamedTuple):
     """What reading an archive must give.
 

