@@ -25,16 +25,15 @@ from dataclasses import replace
 
 import numpy as np
 
+from poseda_cli.checks.mpi_inf_3dhp_space import SAMPLE
+from poseda_cli.checks.sanity import sample
 from poseda_cli.dataset import Origin, PoseDataset, Stored
 from poseda_cli.errors import ArchiveError, InputError, listed
-from poseda_cli.layouts.nested import (
+from poseda_cli.progress import Progress
+from poseda_cli.reading.nested import (
     POSES_2D,
     POSES_3D,
-    SAMPLE,
     TEST_ACTION,
-    Nesting,
-    Take,
-    View,
     canonical_action,
     first_array,
     first_leaf,
@@ -42,12 +41,10 @@ from poseda_cli.layouts.nested import (
     leaves,
     listed_views,
     object_outline,
-    pair,
-    read_views,
     view_of,
 )
-from poseda_cli.layouts.sanity import sample
-from poseda_cli.progress import Progress
+from poseda_cli.reading.paired import read_views
+from poseda_cli.reading.views import Nesting, Take, View, pair
 from poseda_cli.skeleton import ADAPTPOSE16, H36M16, Skeleton
 from poseda_cli.storage.archive import Archive
 

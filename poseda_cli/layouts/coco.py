@@ -28,12 +28,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poseda_cli.cameras import Camera
+from poseda_cli.checks.sanity import check_inside
 from poseda_cli.dataset import Origin, PoseDataset, Problem, Stored
 from poseda_cli.errors import ArchiveError, InputError, listed
-from poseda_cli.layouts import detections
-from poseda_cli.layouts.columns import Columns, grouped
-from poseda_cli.layouts.sanity import check_inside
 from poseda_cli.progress import Progress
+from poseda_cli.reading import detections
+from poseda_cli.reading.columns import Columns, grouped
 from poseda_cli.skeleton import COCO17, H36M17, h36m17_from_coco
 from poseda_cli.storage.archive import Archive
 from poseda_cli.storage.npy import CONTENT

@@ -20,19 +20,19 @@ from __future__ import annotations
 import re
 
 from poseda_cli.dataset import Origin, PoseDataset, Stored
-from poseda_cli.layouts.nested import (
+from poseda_cli.progress import Progress
+from poseda_cli.reading.nested import (
     POSES_2D,
     POSES_3D,
-    Nesting,
     first_array,
     first_leaf,
     kinds,
     listed_views,
     object_outline,
-    read_views,
     stored_order,
 )
-from poseda_cli.progress import Progress
+from poseda_cli.reading.paired import read_views
+from poseda_cli.reading.views import Nesting
 from poseda_cli.skeleton import H36M17, MPI_INF_3DHP17
 from poseda_cli.storage.archive import Archive
 

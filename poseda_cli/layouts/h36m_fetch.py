@@ -25,15 +25,15 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from poseda_cli.checks.h36m_defects import h36m_problems
+from poseda_cli.checks.h36m_space import PROJECTS, SpaceCheck, reprojection
+from poseda_cli.checks.sanity import METRES, check_pixels
 from poseda_cli.dataset import Origin, PoseDataset, Stored
 from poseda_cli.errors import ArchiveError
-from poseda_cli.layouts.columns import Columns
-from poseda_cli.layouts.h36m_defects import h36m_problems
-from poseda_cli.layouts.h36m_names import by_ids, only_once, subject_in
-from poseda_cli.layouts.h36m_space import PROJECTS, SpaceCheck, reprojection
-from poseda_cli.layouts.sanity import METRES, check_pixels
 from poseda_cli.progress import Progress
 from poseda_cli.published import h36m_cameras
+from poseda_cli.reading.columns import Columns
+from poseda_cli.reading.h36m_names import by_ids, only_once, subject_in
 from poseda_cli.skeleton import H36M17, H36M32, joint_map
 from poseda_cli.storage.archive import Archive
 

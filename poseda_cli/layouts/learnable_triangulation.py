@@ -24,16 +24,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poseda_cli.cameras import Camera, Distortion, Intrinsics
+from poseda_cli.checks.h36m_defects import h36m_problems
+from poseda_cli.checks.h36m_space import SpaceCheck, camera_problems
+from poseda_cli.checks.sanity import METRES
 from poseda_cli.dataset import Origin, PoseDataset, Problem, Stored
 from poseda_cli.errors import ArchiveError, InputError, listed
-from poseda_cli.layouts.columns import Columns
-from poseda_cli.layouts.expansion import expand
-from poseda_cli.layouts.h36m_defects import h36m_problems
-from poseda_cli.layouts.h36m_names import by_subaction, only_once
-from poseda_cli.layouts.h36m_space import SpaceCheck, camera_problems
-from poseda_cli.layouts.sanity import METRES
 from poseda_cli.progress import Progress
 from poseda_cli.published import h36m_cameras
+from poseda_cli.reading.columns import Columns
+from poseda_cli.reading.expansion import expand
+from poseda_cli.reading.h36m_names import by_subaction, only_once
 from poseda_cli.skeleton import H36M17, LEARNABLE17, joint_map
 from poseda_cli.storage.archive import Archive
 from poseda_cli.storage.npy import CONTENT

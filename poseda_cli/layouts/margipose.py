@@ -25,15 +25,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poseda_cli.cameras import Camera
+from poseda_cli.checks.mpi_inf_3dhp_space import SpaceCheck, is_relative, published_cameras
+from poseda_cli.checks.reprojection import Findings, Found
+from poseda_cli.checks.sanity import METRES, check_poses
 from poseda_cli.dataset import Origin, PoseDataset, Problem, Stored
 from poseda_cli.errors import ArchiveError, InputError, listed
-from poseda_cli.layouts.calibration import BASE, beside, is_calibration, read_calibration
-from poseda_cli.layouts.columns import Columns
 from poseda_cli.layouts.mpi_inf_3dhp_train import calibration_problems, check_distinct, folder_sequence
-from poseda_cli.layouts.nested import SpaceCheck, is_relative, published_cameras
-from poseda_cli.layouts.reprojection import Findings, Found
-from poseda_cli.layouts.sanity import METRES, check_poses
 from poseda_cli.progress import Progress
+from poseda_cli.reading.calibration import BASE, beside, is_calibration, read_calibration
+from poseda_cli.reading.columns import Columns
 from poseda_cli.skeleton import MPI_INF_3DHP17, MPI_INF_3DHP28, Skeleton, joint_map
 from poseda_cli.storage.archive import Archive
 

@@ -27,16 +27,16 @@ from numpy.typing import NDArray
 
 from poseda_cli.blocks import Background
 from poseda_cli.cameras import Camera, Distortion, Intrinsics
+from poseda_cli.checks.h36m_defects import h36m_problems
+from poseda_cli.checks.h36m_space import SpaceCheck, camera_problems, check_detections
+from poseda_cli.checks.sanity import METRES, check_pixels
 from poseda_cli.dataset import Origin, PoseDataset, Problem, Stored
 from poseda_cli.errors import ArchiveError, InputError, listed
-from poseda_cli.layouts.columns import Columns
-from poseda_cli.layouts.expansion import expand
-from poseda_cli.layouts.h36m_defects import h36m_problems
-from poseda_cli.layouts.h36m_names import CAMERAS, only_once, place_of, unlisted
-from poseda_cli.layouts.h36m_space import SpaceCheck, camera_problems, check_detections
-from poseda_cli.layouts.sanity import METRES, check_pixels
 from poseda_cli.progress import Progress
 from poseda_cli.published import h36m_cameras
+from poseda_cli.reading.columns import Columns
+from poseda_cli.reading.expansion import expand
+from poseda_cli.reading.h36m_names import CAMERAS, only_once, place_of, unlisted
 from poseda_cli.skeleton import H36M16, H36M17, H36M32, MPII16, joint_map
 from poseda_cli.storage.archive import Archive
 

@@ -40,10 +40,10 @@ from numpy.typing import NDArray
 from poseda_cli.cameras import Camera, Distortion, Intrinsics
 from poseda_cli.dataset import Origin, PoseDataset, Problem
 from poseda_cli.errors import ArchiveError, InputError, listed
-from poseda_cli.layouts.image_names import View
-from poseda_cli.layouts.named_images import NAMES, Orders, lacking, read_named_images
-from poseda_cli.layouts.view_cameras import published_cameras
 from poseda_cli.progress import Progress
+from poseda_cli.reading.image_names import View
+from poseda_cli.reading.named_images import NAMES, Orders, lacking, read_named_images
+from poseda_cli.reading.view_cameras import published_cameras
 from poseda_cli.skeleton import H36M17, MPI_INF_3DHP17
 from poseda_cli.storage.archive import Archive
 from poseda_cli.storage.npy import CONTENT

@@ -28,14 +28,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poseda_cli.cameras import Camera
+from poseda_cli.checks.h36m_defects import h36m_problems
+from poseda_cli.checks.sanity import check_pixels, midhip_error, sample
 from poseda_cli.dataset import Origin, PoseDataset, Problem, Stored
 from poseda_cli.errors import ArchiveError, InputError, listed
-from poseda_cli.layouts.columns import Columns
-from poseda_cli.layouts.h36m_defects import h36m_problems
-from poseda_cli.layouts.h36m_names import CAMERAS, by_ids
-from poseda_cli.layouts.sanity import check_pixels, midhip_error, sample
 from poseda_cli.progress import Progress
 from poseda_cli.published import h36m_cameras
+from poseda_cli.reading.columns import Columns
+from poseda_cli.reading.h36m_names import CAMERAS, by_ids
 from poseda_cli.skeleton import H36M17
 from poseda_cli.storage.archive import Archive
 from poseda_cli.storage.npy import CONTENT

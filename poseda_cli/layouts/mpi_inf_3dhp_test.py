@@ -18,13 +18,13 @@ from typing import Any, NamedTuple
 from numpy.typing import NDArray
 
 from poseda_cli.cameras import Camera
+from poseda_cli.checks.reprojection import Found, find_camera
+from poseda_cli.checks.sanity import check_pixels, check_poses
 from poseda_cli.dataset import Origin, PoseDataset, Problem, Stored
 from poseda_cli.errors import ArchiveError, InputError, listed
-from poseda_cli.layouts.columns import Columns
-from poseda_cli.layouts.reprojection import Found, find_camera
-from poseda_cli.layouts.sanity import check_pixels, check_poses
 from poseda_cli.progress import Progress
 from poseda_cli.published import mpi_inf_3dhp_test_cameras
+from poseda_cli.reading.columns import Columns
 from poseda_cli.skeleton import MPI_INF_3DHP17
 from poseda_cli.storage.archive import Archive
 

@@ -43,12 +43,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poseda_cli.cameras import Camera, Floats, Intrinsics, project
+from poseda_cli.checks.sanity import SAMPLE, check_inside, check_pixels, check_poses, sample
 from poseda_cli.dataset import Origin, PoseDataset, Problem, Stored, concatenate
 from poseda_cli.errors import ArchiveError, listed
-from poseda_cli.layouts import detections
-from poseda_cli.layouts.columns import Columns, grouped
-from poseda_cli.layouts.sanity import SAMPLE, check_inside, check_pixels, check_poses, sample
 from poseda_cli.progress import Progress
+from poseda_cli.reading import detections
+from poseda_cli.reading.columns import Columns, grouped
 from poseda_cli.skeleton import COCO17, H36M16, SKELETONS, Skeleton
 from poseda_cli.storage.archive import Archive
 

@@ -27,13 +27,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poseda_cli.cameras import Camera, Floats, denormalise_points
+from poseda_cli.checks.reprojection import AGREES
+from poseda_cli.checks.sanity import LARGEST_NORMALISED, check_poses, sample
 from poseda_cli.dataset import Origin, PoseDataset, Problem, Stored
 from poseda_cli.errors import ArchiveError, InputError, listed
-from poseda_cli.layouts.columns import Columns, grouped
-from poseda_cli.layouts.reprojection import AGREES
-from poseda_cli.layouts.sanity import LARGEST_NORMALISED, check_poses, sample
 from poseda_cli.progress import Progress
 from poseda_cli.published import h36m_cameras, mpi_inf_3dhp_test_cameras
+from poseda_cli.reading.columns import Columns, grouped
 from poseda_cli.skeleton import H36M16
 from poseda_cli.storage.archive import Archive
 

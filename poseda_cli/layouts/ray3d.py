@@ -26,21 +26,20 @@ import numpy as np
 from poseda_cli.cameras import Camera, Floats, world_to_camera
 from poseda_cli.dataset import Origin, PoseDataset, Stored
 from poseda_cli.errors import ArchiveError
-from poseda_cli.layouts.nested import (
+from poseda_cli.progress import Progress
+from poseda_cli.reading.nested import (
     POSES_2D,
     POSES_3D,
     TEST_ACTION,
-    Nesting,
-    View,
     first_array,
     first_leaf,
     kinds,
     leaves,
     object_outline,
-    read_views,
     view_of,
 )
-from poseda_cli.progress import Progress
+from poseda_cli.reading.paired import read_views
+from poseda_cli.reading.views import Nesting, View
 from poseda_cli.skeleton import H36M17
 from poseda_cli.storage.archive import Archive
 

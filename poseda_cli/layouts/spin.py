@@ -27,9 +27,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from poseda_cli.dataset import Origin, PoseDataset, Problem
-from poseda_cli.layouts.image_names import View
-from poseda_cli.layouts.named_images import Orders, lacking, read_named_images
 from poseda_cli.progress import Progress
+from poseda_cli.reading.image_names import View
+from poseda_cli.reading.named_images import Orders, lacking, read_named_images
 from poseda_cli.skeleton import H36M17, MPI_INF_3DHP17, SPIN24
 from poseda_cli.storage.archive import Archive
 

@@ -27,15 +27,15 @@ from numpy.typing import NDArray
 
 from poseda_cli.blocks import Background
 from poseda_cli.cameras import Camera, project, world_to_camera
+from poseda_cli.checks.h36m_defects import h36m_problems
+from poseda_cli.checks.sanity import SAMPLE, check_poses, sample
 from poseda_cli.dataset import Origin, PoseDataset, Problem, Stored
 from poseda_cli.errors import ArchiveError, InputError, listed
-from poseda_cli.layouts import detections
-from poseda_cli.layouts.columns import Columns
-from poseda_cli.layouts.expansion import expand
-from poseda_cli.layouts.h36m_defects import h36m_problems
-from poseda_cli.layouts.sanity import SAMPLE, check_poses, sample
 from poseda_cli.progress import Progress
 from poseda_cli.published import h36m_cameras, h36m_subjects
+from poseda_cli.reading import detections
+from poseda_cli.reading.columns import Columns
+from poseda_cli.reading.expansion import expand
 from poseda_cli.skeleton import H36M16, H36M17, H36M32, Skeleton, joint_map
 from poseda_cli.storage.archive import Archive
 from poseda_cli.storage.pickles import ArrayHead

@@ -20,12 +20,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poseda_cli.cameras import Camera
+from poseda_cli.checks.sanity import check_inside, sample
 from poseda_cli.dataset import Origin, PoseDataset, Stored
 from poseda_cli.errors import ArchiveError, InputError, listed
-from poseda_cli.layouts import detections
-from poseda_cli.layouts.columns import Columns
-from poseda_cli.layouts.sanity import check_inside, sample
 from poseda_cli.progress import Progress
+from poseda_cli.reading import detections
+from poseda_cli.reading.columns import Columns
 from poseda_cli.skeleton import Skeleton
 from poseda_cli.storage.archive import Archive
 from poseda_cli.storage.pickles import ArrayHead

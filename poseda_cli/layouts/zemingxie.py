@@ -26,22 +26,15 @@ from typing import Any
 import numpy as np
 
 from poseda_cli.cameras import Camera, Floats
+from poseda_cli.checks.mpi_inf_3dhp_space import TEST_SUBJECT
+from poseda_cli.checks.reprojection import NEAREST
 from poseda_cli.dataset import Origin, PoseDataset, Problem, Stored
 from poseda_cli.errors import ArchiveError
 from poseda_cli.layouts.graphmlp import listed_refusal
-from poseda_cli.layouts.nested import (
-    POSES_2D,
-    POSES_3D,
-    TEST_SUBJECT,
-    Nesting,
-    View,
-    kinds,
-    listed_views,
-    read_views,
-    stored_order,
-)
-from poseda_cli.layouts.reprojection import NEAREST
 from poseda_cli.progress import Progress
+from poseda_cli.reading.nested import POSES_2D, POSES_3D, kinds, listed_views, stored_order
+from poseda_cli.reading.paired import read_views
+from poseda_cli.reading.views import Nesting, View
 from poseda_cli.skeleton import MPI_INF_3DHP17
 from poseda_cli.storage.archive import Archive
 

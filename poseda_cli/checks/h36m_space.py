@@ -8,9 +8,9 @@ from typing import Literal
 import numpy as np
 
 from poseda_cli.cameras import Camera, Floats, project, world_to_camera
+from poseda_cli.checks.sanity import METRES, check_poses, midhip_error, sample
 from poseda_cli.dataset import Problem
 from poseda_cli.errors import ArchiveError, listed
-from poseda_cli.layouts.sanity import METRES, check_poses, midhip_error, sample
 from poseda_cli.published import h36m_cameras
 from poseda_cli.skeleton import Skeleton
 

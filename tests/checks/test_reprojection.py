@@ -2,9 +2,8 @@ import numpy as np
 import pytest
 
 from poseda_cli.cameras import Camera, Intrinsics
-from poseda_cli.layouts.reprojection import find_camera, reprojection_error
-
-from . import writers as w
+from poseda_cli.checks.reprojection import find_camera, reprojection_error
+from tests.layouts import writers as w
 
 WRONG = Camera("wrong", Intrinsics(*w.CAMERA_0, 2048, 2048), rotation=((1, 0, 0), (0, 1, 0), (0, 0, 1)))
 RIGHT = Camera("right", Intrinsics(*w.TS5_CAMERA, 1920, 1080), centre=(1, 2, 3))

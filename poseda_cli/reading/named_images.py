@@ -15,17 +15,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poseda_cli.cameras import Camera, Floats
+from poseda_cli.checks.h36m_defects import h36m_problems
+from poseda_cli.checks.reprojection import AGREES, INEXACT, Found
+from poseda_cli.checks.sanity import check_pixels, check_poses
 from poseda_cli.dataset import Origin, PoseDataset, Problem, Stored
 from poseda_cli.errors import ArchiveError, InputError, listed
-from poseda_cli.layouts.columns import Columns
-from poseda_cli.layouts.h36m_defects import h36m_problems
-from poseda_cli.layouts.h36m_names import unlisted
-from poseda_cli.layouts.image_names import Named, View, in_time, read_names
-from poseda_cli.layouts.reprojection import AGREES, INEXACT, Found
-from poseda_cli.layouts.sanity import check_pixels, check_poses
-from poseda_cli.layouts.view_cameras import check_camera_space, distance, find_view_camera, published_cameras
 from poseda_cli.progress import Progress
 from poseda_cli.published import MPI_INF_3DHP_TRAIN_FRAMES, h36m_sequences
+from poseda_cli.reading.columns import Columns
+from poseda_cli.reading.h36m_names import unlisted
+from poseda_cli.reading.image_names import Named, View, in_time, read_names
+from poseda_cli.reading.view_cameras import check_camera_space, distance, find_view_camera, published_cameras
 from poseda_cli.skeleton import Skeleton, joint_map
 from poseda_cli.storage.archive import Archive
 

@@ -8,11 +8,11 @@ from dataclasses import replace
 import numpy as np
 
 from poseda_cli.cameras import Camera, Floats, distortion_table, intrinsics_table, project
+from poseda_cli.checks.reprojection import AGREES, INEXACT, Found
+from poseda_cli.checks.sanity import SAMPLE
 from poseda_cli.errors import ArchiveError
-from poseda_cli.layouts.image_names import View
-from poseda_cli.layouts.reprojection import AGREES, INEXACT, Found
-from poseda_cli.layouts.sanity import SAMPLE
 from poseda_cli.published import h36m_cameras, mpi_inf_3dhp_test_cameras, mpi_inf_3dhp_train_cameras
+from poseda_cli.reading.image_names import View
 from poseda_cli.skeleton import Skeleton
 
 # Pixels. Detections of the same image are off by a few; poses of another image, or of a resized one, by a hundred.

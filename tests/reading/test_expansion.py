@@ -2,11 +2,10 @@ import numpy as np
 import pytest
 
 from poseda_cli.cameras import Camera
-from poseda_cli.layouts.columns import Columns
-from poseda_cli.layouts.expansion import BLOCK, expand
+from poseda_cli.reading.columns import Columns
+from poseda_cli.reading.expansion import BLOCK, expand
 from poseda_cli.skeleton import H36M17, H36M32
-
-from . import writers as w
+from tests.layouts import writers as w
 
 
 def cameras(subject="S9"):

@@ -4,7 +4,7 @@ import pytest
 
 from poseda_cli.dataset import Sequence
 from poseda_cli.errors import ArchiveError, InputError
-from poseda_cli.layouts.h36m_names import (
+from poseda_cli.reading.h36m_names import (
     CAMERAS,
     by_ids,
     by_subaction,

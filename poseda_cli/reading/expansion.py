@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from poseda_cli.blocks import Background, for_blocks
 from poseda_cli.cameras import Camera, Floats
-from poseda_cli.layouts.columns import Columns
+from poseda_cli.reading.columns import Columns
 
 # Frames at once: few enough to stay near the cache, enough for threads not to wait for each other.
 BLOCK = 2048

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from poseda_cli.errors import ArchiveError
-from poseda_cli.layouts import image_names
-from poseda_cli.layouts.image_names import View, in_time, parse, read_names
+from poseda_cli.reading import image_names
+from poseda_cli.reading.image_names import View, in_time, parse, read_names
 
 H36M, MPI = "h36m", "mpi_inf_3dhp"
 STEMS = {

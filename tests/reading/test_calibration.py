@@ -2,12 +2,11 @@ import numpy as np
 import pytest
 
 from poseda_cli.errors import ArchiveError, DamagedArchiveError
-from poseda_cli.layouts.calibration import differences, is_calibration, read_calibration
 from poseda_cli.published import mpi_inf_3dhp_train_cameras
+from poseda_cli.reading.calibration import differences, is_calibration, read_calibration
 from poseda_cli.storage.archive import open_archive
-
-from . import writers as w
-from . import writers_3dhp as m
+from tests.layouts import writers as w
+from tests.layouts import writers_3dhp as m
 
 
 def read_text(path):

@@ -1,5 +1,5 @@
+from poseda_cli.checks.h36m_defects import h36m_problems
 from poseda_cli.dataset import Sequence
-from poseda_cli.layouts.h36m_defects import h36m_problems
 
 
 def problems(*names, cameras=("54138969", "55011271")):

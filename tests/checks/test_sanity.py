@@ -1,11 +1,10 @@
 import numpy as np
 import pytest
 
+from poseda_cli.checks.sanity import check_poses, midhip_error, sample
 from poseda_cli.errors import ArchiveError
-from poseda_cli.layouts.sanity import check_poses, midhip_error, sample
 from poseda_cli.skeleton import H36M16, H36M17, H36M32, MPI_INF_3DHP17
-
-from . import writers as w
+from tests.layouts import writers as w
 
 RAW = w.motion(20).astype(np.float64)
 H36M = RAW[:, w.H36M17_OF_32]

@@ -9,9 +9,9 @@ from typing import NamedTuple
 import numpy as np
 
 from poseda_cli.cameras import Camera, Floats, project
+from poseda_cli.checks.sanity import SAMPLE
 from poseda_cli.dataset import Problem
 from poseda_cli.errors import InputError, listed
-from poseda_cli.layouts.sanity import SAMPLE
 from poseda_cli.skeleton import MPI_INF_3DHP17, Skeleton
 
 # Pixels. The right camera reprojects to 0.005 px, the wrong one of the same model to 6 px.

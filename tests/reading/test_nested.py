@@ -5,9 +5,8 @@ import pytest
 
 from poseda_cli.errors import ArchiveError, InputError
 from poseda_cli.layouts import read
-
-from . import writers as w
-from . import writers_3dhp as m
+from tests.layouts import writers as w
+from tests.layouts import writers_3dhp as m
 
 EIGHT = [str(camera) for camera in m.VNECT]
 ORDER = m.H36M17_OF_MPI17

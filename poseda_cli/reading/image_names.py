@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 
 from poseda_cli.cameras import Floats
 from poseda_cli.errors import ArchiveError
-from poseda_cli.layouts.h36m_names import CAMERAS, canonical
 from poseda_cli.published import h36m_subjects
+from poseda_cli.reading.h36m_names import CAMERAS, canonical
 
 # Names that are Python objects at once; all of a data set would take more memory than its poses.
 BLOCK = 1 << 16

@@ -3,10 +3,9 @@ import pytest
 
 from poseda_cli.cameras import Camera, Intrinsics
 from poseda_cli.errors import ArchiveError
-from poseda_cli.layouts.view_cameras import check_camera_space, distance
+from poseda_cli.reading.view_cameras import check_camera_space, distance
 from poseda_cli.skeleton import H36M17, MPI_INF_3DHP17
-
-from . import writers as w
+from tests.layouts import writers as w
 
 LENS = Camera("web", Intrinsics(1000.0, 1010.0, 500.0, 400.0, 1000, 800))
 

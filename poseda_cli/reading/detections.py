@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poseda_cli.cameras import Floats
+from poseda_cli.checks.sanity import check_pixels, midhip_error, sample
 from poseda_cli.errors import ArchiveError
-from poseda_cli.layouts.sanity import check_pixels, midhip_error, sample
 from poseda_cli.skeleton import COCO17, H36M16, H36M17, MPII16, Skeleton, h36m17_from_coco, joint_map
 from poseda_cli.storage.archive import Archive
 
