@@ -28,6 +28,12 @@ MIDHIP_2D = 0.5
 SAME = {"rotation": 1e-5, "centre": 1e-4, "focal length": 0.01, "principal point": 0.01, "distortion": 1e-5}
 
 
+SPACES = {
+    "world": "the world space of Human3.6M (z up)",
+    "camera": "the camera's own space (x right, y down, z forward)",
+}
+
+
 class SpaceCheck:
     """One space and unit for all sequences of a data set.
 
@@ -63,11 +69,10 @@ class SpaceCheck:
         world = self._space == "world"
         seen = np.mean([_seen(_in_camera(root, camera) if world else root, camera) for camera in cameras])
         if seen < SEEN:
-            expected = "the world space of Human3.6M, z up" if world else "the camera's own space, x right, y down"
             raise ArchiveError(
                 file,
                 f"published cameras ({listed(camera.name for camera in cameras)}) see {seen:.0%} of "
-                f"the people: the poses are not in {expected}; or they are another subject's or camera's.",
+                f"the people: the poses are not in {SPACES[self._space]}; or they are another subject's or camera's.",
                 member,
                 code="frame",
             )
@@ -88,7 +93,7 @@ class SpaceCheck:
             axis = "z" if self._space == "world" else "-y"
             raise ArchiveError(
                 file,
-                f"heads are {height:.2f} m above feet along {axis}: the axes are not those of this layout.",
+                f"heads are {height:.2f} m above feet along {axis}: the poses are not in {SPACES[self._space]}.",
                 code="frame",
             )
 

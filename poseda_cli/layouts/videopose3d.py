@@ -26,9 +26,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poseda_cli.blocks import Background
-from poseda_cli.cameras import Camera, project, world_to_camera
 from poseda_cli.checks.h36m_defects import h36m_problems
-from poseda_cli.checks.sanity import SAMPLE, check_poses, sample
+from poseda_cli.checks.h36m_space import SpaceCheck
+from poseda_cli.checks.sanity import sample
 from poseda_cli.dataset import Origin, PoseDataset, Problem, Stored
 from poseda_cli.errors import ArchiveError, InputError, listed
 from poseda_cli.progress import Progress
@@ -44,11 +44,6 @@ ORIGIN = Origin("videopose3d", "h36m")
 POSES_3D, POSES_2D = "positions_3d", "positions_2d"
 CAMERAS = 4
 BY_JOINTS = {32: H36M32, 17: H36M17, 16: H36M16}
-# Median height of heads above feet, metres; sitting on the floor leaves 0.4, another up axis about 0.
-UPRIGHT = 0.2
-# Of the roots of a world-space file this part must be seen by the published cameras. All of a real
-# file is; of one in camera space, or turned, hardly any.
-SEEN = 0.5
 # Subjects that published detections have and the 3D has not.
 UNLABELLED = ("S2", "S3", "S4")
 
@@ -214,37 +209,11 @@ def _stored_skeleton(archive: Archive, tree: Any, names: list[tuple[str, str, st
 
 def _check_world(archive: Archive, tree: Any, skeleton: Skeleton) -> None:
     """Units and joint order; that people are upright along z, and the published cameras look at them."""
-    upright: list[NDArray[np.float64]] = []
-    seen, total = 0, 0
+    space = SpaceCheck(skeleton, "m", "world")
     for subject, actions in tree.items():
-        arrays = [poses for poses in actions.values() if len(poses)]
-        if not arrays:
-            continue
-        some = np.concatenate([sample(poses, SAMPLE // len(arrays)) for poses in arrays])
-        check_poses(some, skeleton, "m", archive.name, f"{POSES_3D}[{subject!r}]")
-        head, foot = skeleton.position["Head"], skeleton.position["RFoot"]
-        upright.append(some[:, head, 2] - some[:, foot, 2])
-        for camera in h36m_cameras(subject):
-            seen += _seen(some[:, skeleton.root], camera)
-            total += len(some)
-    if total and (np.median(np.concatenate(upright)) < UPRIGHT or seen < SEEN * total):
-        raise ArchiveError(
-            archive.name,
-            f"heads are {np.median(np.concatenate(upright)):.2f} m above feet along z and the published cameras see "
-            f"{seen / total:.0%} of the people: the poses are not in the world space of Human3.6M (metres, z up), "
-            "or the subjects are mixed up.",
-            POSES_3D,
-            code="frame",
-        )
-
-
-def _seen(points: NDArray[np.float64], camera: Camera) -> int:
-    assert camera.intrinsics is not None
-    i = camera.intrinsics
-    seen = world_to_camera(points, np.array(camera.rotation), np.array(camera.centre))
-    ahead = seen[seen[:, 2] > 0]
-    image = project(ahead, np.array([i.fx, i.fy, i.cx, i.cy]))
-    return int(((image >= 0) & (image < [i.width, i.height])).all(1).sum())
+        for action, poses in actions.items():
+            space.look(poses, h36m_cameras(subject), archive.name, f"{POSES_3D}[{subject!r}][{action!r}]")
+    space.conclude(archive.name)
 
 
 class _Views:
