@@ -346,16 +346,23 @@ def concatenate(datasets: Listed[PoseDataset]) -> PoseDataset:
     _check_alike(datasets)
     sequences: list[Sequence] = []
     cameras: list[Camera] = []
-    columns: dict[str, Any] = {"camera": []}
-    start = 0
+    columns: dict[str, Any] = {"camera": [], "rows": []}
+    start = first_row = 0
     for dataset in datasets:
         sequences += [sequence._replace(start=sequence.start + start) for sequence in dataset.sequences]
         columns["camera"].append(dataset.camera + np.uint16(len(cameras)))
         cameras += dataset.cameras
+        columns["rows"].append(dataset.rows + first_row)
+        first_row += int(dataset.rows.max(initial=-1)) + 1
         start += len(dataset)
-    for name in ("poses_3d", "poses_2d", "visible"):
+    for name in ("poses_3d", "poses_2d"):
         parts = [getattr(dataset, name) for dataset in datasets]
         columns[name] = None if any(part is None for part in parts) else parts
+    seen = [dataset.visible for dataset in datasets]
+    # Where an archive does not say that a joint is hidden, it is taken for visible.
+    shapes = [(len(dataset), len(dataset.skeleton)) for dataset in datasets]
+    filled = [np.ones(shape, bool) if v is None else v for v, shape in zip(seen, shapes, strict=True)]
+    columns["visible"] = None if all(part is None for part in seen) else filled
     layouts = tuple(dict.fromkeys(dataset.origin.layout for dataset in datasets))
     stored = {dataset.origin.stored for dataset in datasets}
     origin = Origin(

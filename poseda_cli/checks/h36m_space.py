@@ -20,6 +20,8 @@ SAMPLE = 200
 UPRIGHT = 0.2
 # Of the roots this part must be seen by the cameras: of real sequences all are, of others hardly any.
 SEEN = 0.5
+# Metres that the root of a root-relative pose may be off the origin.
+AT_ORIGIN = 1e-3
 # Pixels. The release's own 2D is met to 4e-5, with linear cameras to 0.8, by another pose not at all.
 PROJECTS = 0.25
 # Hip distances that detected roots may lie off the middle of the hips, in the median.
@@ -66,6 +68,13 @@ class SpaceCheck:
         if not len(some):
             return
         root = some[:, self._skeleton.root]
+        if np.abs(root).max() <= AT_ORIGIN:
+            raise ArchiveError(
+                file,
+                f"all roots are at the origin: the poses are relative to the root, not in {SPACES[self._space]}.",
+                member,
+                code="frame",
+            )
         world = self._space == "world"
         seen = np.mean([_seen(_in_camera(root, camera) if world else root, camera) for camera in cameras])
         if seen < SEEN:

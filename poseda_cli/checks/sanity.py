@@ -20,6 +20,8 @@ LARGEST_NORMALISED = 2.0
 METRES = {"m": 1.0, "mm": 0.001}
 # The root of both data sets is the midpoint of the hips to storage precision.
 MIDHIP_TOLERANCE = 0.1
+# Hips are about half as far apart as the trunk is long.
+HIPS_OF_TRUNK = 0.3
 
 
 def sample(poses: Floats, most: int = SAMPLE) -> Floats:
@@ -160,12 +162,22 @@ def midhip_error(poses: Floats, skeleton: Skeleton) -> float:
 
     Parameters
     ----------
-    poses : (N, J, 2 or 3), any unit and frame
+    poses : (N, J, 2 or 3), any unit and frame; in an image hips count as at least 0.3 trunks apart, since
+        they meet in a profile
+
+    Returns
+    -------
+    Of the poses that have an extent; infinity if none has.
     """
     position = skeleton.position
     left, right = poses[:, position["LHip"]], poses[:, position["RHip"]]
     apart = np.linalg.norm(left - right, axis=-1)
+    if "Thorax" in position and poses.shape[2] == 2:
+        trunk = np.linalg.norm(poses[:, position["Thorax"]] - poses[:, position["Hip"]], axis=-1)
+        apart = np.maximum(apart, HIPS_OF_TRUNK * trunk)
     off = np.linalg.norm(poses[:, position["Hip"]] - (left + right) / 2, axis=-1)
-    with np.errstate(all="ignore"):
-        ratio = np.where(apart > 0, off / apart, np.inf)
-    return float(np.median(ratio))
+    known = (apart > 0) | (off > 0)
+    if not known.any():
+        return np.inf
+    with np.errstate(divide="ignore"):
+        return float(np.median(off[known] / apart[known]))

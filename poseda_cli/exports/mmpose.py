@@ -131,7 +131,8 @@ def _camera(camera: Camera, placed: bool) -> dict[str, Any]:
         "name": camera.name,
         "id": camera.name,
     }
-    if camera.distortion is not None:
+    # Aligned 2D is linear, and has left the world.
+    if placed and camera.distortion is not None:
         entry["k"] = np.array(camera.distortion.k)[:, None]
         entry["p"] = np.array(camera.distortion.p)[:, None]
     if placed and camera.rotation is not None:

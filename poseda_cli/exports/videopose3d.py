@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poseda_cli.cameras import Camera, world_to_camera
-from poseda_cli.dataset import Chunk, ChunkSource, PoseDataset, Sequence
+from poseda_cli.dataset import EVERYTHING, Chunk, ChunkSource, PoseDataset, Sequence
 from poseda_cli.errors import InputError, listed
 from poseda_cli.exports.rows import gather, image_points, trainer_pixels
 from poseda_cli.placement import UNALIGNED
@@ -128,7 +128,8 @@ def write_as(source: ChunkSource, folder: Path, name: str, skeleton: Skeleton, p
 
 def _has_own_file(whole: PoseDataset) -> bool:
     """Whether the source is a data_3d_h36m.npz and nothing else, to which the new 2D belongs as it is."""
-    return whole.origin.layout == "videopose3d" and len(whole.origin.files) == 1
+    origin = whole.origin
+    return origin.layout == "videopose3d" and len(origin.files) == 1 and origin.selection == EVERYTHING
 
 
 def _write_conversion(

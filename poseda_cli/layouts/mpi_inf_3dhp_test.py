@@ -18,13 +18,14 @@ from typing import Any, NamedTuple
 from numpy.typing import NDArray
 
 from poseda_cli.cameras import Camera
-from poseda_cli.checks.reprojection import Found, find_camera
+from poseda_cli.checks.reprojection import PROJECTING, Found, find_camera
 from poseda_cli.checks.sanity import check_pixels, check_poses
 from poseda_cli.dataset import Origin, PoseDataset, Problem, Stored
 from poseda_cli.errors import ArchiveError, InputError, listed
 from poseda_cli.progress import Progress
 from poseda_cli.published import mpi_inf_3dhp_test_cameras
 from poseda_cli.reading.columns import Columns
+from poseda_cli.reading.view_cameras import check_camera_space
 from poseda_cli.skeleton import MPI_INF_3DHP17
 from poseda_cli.storage.archive import Archive
 
@@ -78,7 +79,10 @@ def read(archives: list[Archive], progress: Progress) -> PoseDataset:
         poses = {"poses_3d": part.poses_3d, "poses_2d": part.poses_2d}
         columns.add(part.found.camera.name, ACTION, part.found.camera, len(part.poses_3d), **poses)
     stored = Stored(MPI_INF_3DHP17, "mm", "camera", "pixels")
-    return columns.dataset(ORIGIN, stored, notes=_notes(parts), problems=_problems(parts))
+    relative = {part.found.kind == "root-relative" for part in parts if len(part.poses_3d)} == {True}
+    if relative:
+        stored = stored._replace(frame="root-relative")
+    return columns.dataset(ORIGIN, stored, notes=_notes(parts), problems=_problems(parts), absolute=not relative)
 
 
 def _problems(parts: list[_Sequence]) -> list[Problem]:
@@ -116,6 +120,8 @@ def _read_one(archive: Archive, subject: str) -> _Sequence:
     check_pixels(poses_2d, archive.name, "annot2")
     if len(poses_3d):
         found = find_camera(subject, mpi_inf_3dhp_test_cameras(), poses_3d, poses_2d)
+        if found.kind not in PROJECTING:
+            check_camera_space(poses_3d, poses_2d, MPI_INF_3DHP17, archive.name, "annot3")
     else:
         found = Found(Camera(subject), "annot3", subject)
     return _Sequence(archive.name, poses_3d, poses_2d, found, len(valid))

@@ -18,13 +18,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poseda_cli.cameras import Camera
-from poseda_cli.checks.reprojection import Findings, Found, find_camera
+from poseda_cli.checks.reprojection import PROJECTING, Findings, Found, find_camera
 from poseda_cli.checks.sanity import check_pixels, check_poses
 from poseda_cli.dataset import Origin, PoseDataset, Stored
 from poseda_cli.errors import ArchiveError, InputError, listed
 from poseda_cli.progress import Progress
 from poseda_cli.published import mpi_inf_3dhp_test_cameras, mpi_inf_3dhp_train_cameras
 from poseda_cli.reading.columns import Columns
+from poseda_cli.reading.view_cameras import check_camera_space
 from poseda_cli.skeleton import MPI_INF_3DHP17
 from poseda_cli.storage.archive import Archive
 
@@ -90,6 +91,8 @@ def read(archives: list[Archive], progress: Progress) -> PoseDataset:
             found = Found(Camera(view.camera), "annot3", view.camera)
             if count:
                 found = find_camera(view.camera, published, three, two)
+                if found.kind not in PROJECTING:
+                    check_camera_space(three, two, MPI_INF_3DHP17, archive.name, view.member)
             findings.add(f"{view.subject} {view.action} camera {view.camera}", found, count)
             columns.add(view.subject, view.action, found.camera, count, poses_3d=three, poses_2d=two)
             advance(count)
@@ -130,6 +133,8 @@ def _chosen(archive: Archive, view: _View) -> NDArray[np.bool_]:
     frames = len(two) if isinstance(two, np.ndarray) else 0
     for name, array, coordinates in (("data_2d", two, 2), ("data_3d", three, 3)):
         expected = (frames, len(MPI_INF_3DHP17), coordinates)
+        if isinstance(array, np.ndarray) and name == "data_2d" and array.shape[2:] == (3,):  # and a confidence
+            array = view.fields[name] = array[..., :2]
         found = f"{array.dtype} {array.shape}" if isinstance(array, np.ndarray) else type(array).__name__
         if not isinstance(array, np.ndarray) or array.shape != expected or array.dtype.kind not in "fiu":
             raise ArchiveError(archive.name, f"{name} is {found}, expected numbers of shape {expected}", view.member)

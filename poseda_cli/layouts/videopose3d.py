@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 
 from poseda_cli.blocks import Background
 from poseda_cli.checks.h36m_defects import h36m_problems
-from poseda_cli.checks.h36m_space import SpaceCheck
+from poseda_cli.checks.h36m_space import SpaceCheck, reprojection
 from poseda_cli.checks.sanity import sample
 from poseda_cli.dataset import Origin, PoseDataset, Problem, Stored
 from poseda_cli.errors import ArchiveError, InputError, listed
@@ -44,6 +44,8 @@ ORIGIN = Origin("videopose3d", "h36m")
 POSES_3D, POSES_2D = "positions_3d", "positions_2d"
 CAMERAS = 4
 BY_JOINTS = {32: H36M32, 17: H36M17, 16: H36M16}
+# Pixels; detections are off by a few.
+FAR = 25.0
 # Subjects that published detections have and the 3D has not.
 UNLABELLED = ("S2", "S3", "S4")
 
@@ -138,9 +140,31 @@ def _read_3d(archive: Archive, views: _Views | None, progress: Progress) -> Pose
             for index, rows in enumerate(seen):
                 if views is not None and columns.poses_2d is not None:
                     columns.poses_2d[rows] = views.poses(subject, action, index, output)[: rows.stop - rows.start]
+                    columns.settle_2d(rows)
             advance(sum(lengths))
     stored = Stored(skeleton, "m", "world", "pixels" if views else None)
-    return columns.dataset(ORIGIN, stored, notes=notes, problems=[*problems, *h36m_problems(columns.sequences)])
+    problems += [*_misses(columns), *h36m_problems(columns.sequences)]
+    return columns.dataset(ORIGIN, stored, notes=notes, problems=problems)
+
+
+def _misses(columns: Columns) -> list[Problem]:
+    """A warning about 2D that lies far from the projected 3D: other frames, another subject or camera."""
+    far = []
+    for subject, action, name, start, length, _ in columns.sequences:
+        if columns.poses_3d is None or columns.poses_2d is None:
+            return []
+        camera = next(camera for camera in h36m_cameras(subject) if camera.name == name)
+        rows = slice(start, start + length)
+        error = reprojection(columns.poses_3d[rows], columns.poses_2d[rows], camera)
+        if error > FAR:
+            far.append(f"{subject} {action} {name} ({error:.0f} px)")
+    if not far:
+        return []
+    message = (
+        f"2D lies far from the projected 3D in {len(far):,} of {len(columns.sequences):,} sequences: "
+        f"{listed(far, most=4)}. Are they of the same subject, camera and frames?"
+    )
+    return [Problem("reprojection", "warning", message)]
 
 
 class _Take(NamedTuple):
@@ -262,8 +286,9 @@ class _Views:
         return detections.stated_joints(self.archive, count) or (H36M17 if count == 17 else H36M16)
 
     def _check_numbers(self) -> None:
-        some = [sample(views[0][..., :2], most=100) for actions in self._tree.values() for views in actions.values()]
-        detections.check_detections(np.concatenate(some), self.stored, self.archive.name, POSES_2D)
+        for index in range(CAMERAS):
+            some = [sample(v[index][..., :2], most=100) for actions in self._tree.values() for v in actions.values()]
+            detections.check_detections(np.concatenate(some), self.stored, self.archive.name, POSES_2D)
 
 
 def _read_2d(views: _Views, progress: Progress) -> PoseDataset:

@@ -17,13 +17,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from poseda_cli.checks.reprojection import Findings, find_camera
+from poseda_cli.checks.reprojection import PROJECTING, Findings, find_camera
 from poseda_cli.checks.sanity import METRES, check_pixels, check_poses
 from poseda_cli.dataset import Origin, PoseDataset, Stored
 from poseda_cli.errors import ArchiveError, InputError, listed
 from poseda_cli.progress import Progress
 from poseda_cli.published import mpi_inf_3dhp_test_cameras
 from poseda_cli.reading.columns import Columns
+from poseda_cli.reading.view_cameras import check_camera_space
 from poseda_cli.skeleton import MPI_INF_3DHP17
 from poseda_cli.storage.archive import Archive
 
@@ -72,6 +73,8 @@ def read(archives: list[Archive], progress: Progress) -> PoseDataset:
             check_pixels(two, archive.name, f"annot_2d of {name}")
             three = three * METRES["mm"]
             found = find_camera(name, mpi_inf_3dhp_test_cameras(), three, two)
+            if found.kind not in PROJECTING:
+                check_camera_space(three, two, MPI_INF_3DHP17, archive.name, f"univ_annot3 of {name}")
             findings.add(name, found, len(chosen))
             columns.add(name, ACTION, found.camera, len(chosen), poses_3d=three, poses_2d=two)
             rows.append(chosen)

@@ -10,7 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poseda_cli.cameras import Camera
+from poseda_cli.checks.sides import exchanged_limbs
 from poseda_cli.dataset import Origin, PoseDataset, Problem, Sequence, Stored
+from poseda_cli.errors import InputError
 from poseda_cli.skeleton import Skeleton
 
 
@@ -41,6 +43,7 @@ class Columns:
         self._cameras: dict[tuple[str, str], tuple[int, Camera]] = {}
         self._sequences: list[Sequence] = []
         self._filled = 0
+        self._absent = 0
 
     def add(self, subject: str, action: str, camera: Camera, length: int, **poses: Any) -> slice:
         """One more sequence: fills the columns that are given by name, and returns the rows that it got.
@@ -60,12 +63,39 @@ class Columns:
         with np.errstate(over="ignore", invalid="ignore"):  # what float32 does not hold becomes infinite, and invalid
             for name, values in poses.items():
                 getattr(self, name)[rows] = values
+        if "poses_2d" in poses:
+            self.settle_2d(rows)
         return rows
+
+    def settle_2d(self, rows: slice) -> None:
+        """Make joints at exactly 0, 0 NaN: it is how detectors and archives say that they have none there."""
+        assert self.poses_2d is not None
+        absent = (self.poses_2d[rows] == 0).all(-1)
+        if absent.any():
+            self.poses_2d[rows][absent] = np.nan
+            self._absent += int(absent.any(1).sum())
 
     @property
     def sequences(self) -> tuple[Sequence, ...]:
         """What was added so far."""
         return tuple(self._sequences)
+
+    def _check_sides(self) -> None:
+        for subject, action, camera, start, length, _ in self._sequences:
+            if self.poses_3d is None or self.poses_2d is None:
+                return
+            rows = slice(start, start + length)
+            if limbs := exchanged_limbs(self.poses_3d[rows], self.poses_2d[rows], self.skeleton):
+                raise InputError(
+                    f"{subject} {action}, camera {camera}: left and right of the {' and '.join(limbs)} are exchanged "
+                    "between 2D and 3D: another joint order in one of them, mirrored images, or other frames."
+                )
+
+    def _problems(self) -> list[Problem]:
+        if not self._absent:
+            return []
+        message = f"{self._absent:,} 2D poses have joints at 0, 0: missing, and so are NaN here; align drops such poses"
+        return [Problem("missing-joints", "warning", message)]
 
     def dataset(
         self,
@@ -86,7 +116,12 @@ class Columns:
         notes, problems : see `dataset.Origin`
         absolute : see `dataset.PoseDataset`
         rows : index of each pose in the archive, where their order was changed
+
+        Raises
+        ------
+        InputError : left and right are not the same in 2D as in 3D
         """
+        self._check_sides()
         return PoseDataset(
             skeleton=self.skeleton,
             camera=self._camera,
@@ -96,7 +131,7 @@ class Columns:
             poses_2d=self.poses_2d,
             visible=self.visible,
             rows=np.empty(0, np.int64) if rows is None else rows,
-            origin=replace(origin, notes=tuple(notes), stored=stored, problems=tuple(problems)),
+            origin=replace(origin, notes=tuple(notes), stored=stored, problems=(*problems, *self._problems())),
             absolute=absolute,
         )
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from poseda_cli.cameras import Floats
 from poseda_cli.checks.sanity import check_pixels, midhip_error, sample
+from poseda_cli.checks.sides import legs_against_arms
 from poseda_cli.errors import ArchiveError
 from poseda_cli.skeleton import COCO17, H36M16, H36M17, MPII16, Skeleton, h36m17_from_coco, joint_map
 from poseda_cli.storage.archive import Archive
@@ -125,6 +126,8 @@ def check_detections(points: Floats, stored: Skeleton, file: str, member: str) -
     found = None
     if (error := midhip_error(some, stored)) > MIDHIP_2D:
         found = f"joint {stored.root} lies {error:.1f} hip distances off the middle of the hips"
+    elif legs_against_arms(some, stored):
+        found = "hips and shoulders point opposite ways"
     elif (ratio := _leg_of_trunk(some, stored)) < SHORTEST_LEG:
         found = f"right legs measure {ratio:.0%} of the trunk"
     if found:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
+from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,9 +60,10 @@ def expand(
         # Coordinate by coordinate in memory, which is what NumPy is fast at.
         x, y, z = frames.reshape(-1, 3).astype(np.float64, order="F").T * metres
         total, term = np.empty_like(x), np.empty_like(x)
-        for image, rotation, shift, length in zip(seen, rotations, shifts, counts, strict=True):
-            points = image[start * count : min(stop, length) * count]
-            for axis in range(3):
+        views = list(zip(seen, rotations, shifts, counts, strict=True))
+        with np.errstate(all="ignore"):  # invalid poses stay invalid, and are counted where they are used
+            for (image, rotation, shift, length), axis in product(views, range(3)):
+                points = image[start * count : min(stop, length) * count]
                 np.multiply(x, rotation[axis, 0], out=total)
                 total += np.multiply(y, rotation[axis, 1], out=term)
                 total += np.multiply(z, rotation[axis, 2], out=term)

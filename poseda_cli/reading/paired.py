@@ -9,8 +9,9 @@ import numpy as np
 
 from poseda_cli.cameras import Camera, Floats
 from poseda_cli.checks.mpi_inf_3dhp_space import TEST_SUBJECT, SpaceCheck, is_relative, published_cameras
-from poseda_cli.checks.reprojection import Findings, Found, find_camera
+from poseda_cli.checks.reprojection import PROJECTING, Findings, Found, find_camera
 from poseda_cli.checks.sanity import METRES, check_pixels, check_poses, midhip_error, sample
+from poseda_cli.checks.sides import legs_against_arms
 from poseda_cli.dataset import PoseDataset, Problem
 from poseda_cli.errors import ArchiveError, InputError, listed
 from poseda_cli.progress import Progress
@@ -20,8 +21,6 @@ from poseda_cli.skeleton import Skeleton, joint_map
 
 # Hip distances that roots of 2D poses may lie off the middle of the hips, in the median.
 MIDHIP_2D = 0.5
-# Kinds of poses whose roots project onto the 2D, so that their camera and frame are known; see `Found`.
-PROJECTING = ("annot3", "univ_annot3")
 
 
 def read_views(
@@ -95,6 +94,9 @@ def _pixels(layout: Nesting, view: View, length: int) -> Floats:
     check_pixels(poses, view.file, view.member)
     some = sample(poses)
     error = midhip_error(some, view.skeleton) if len(some) else 0.0
+    if len(some) and error <= MIDHIP_2D and legs_against_arms(some, view.skeleton):
+        message = f"hips and shoulders point opposite ways: the joints are not in the order of {view.skeleton.name}."
+        raise ArchiveError(view.file, message, view.member, code="joint-order")
     if error > MIDHIP_2D:
         raise ArchiveError(
             view.file,

@@ -10,6 +10,7 @@ import numpy as np
 from poseda_cli.cameras import Camera, Floats, distortion_table, intrinsics_table, project
 from poseda_cli.checks.reprojection import AGREES, INEXACT, Found
 from poseda_cli.checks.sanity import SAMPLE
+from poseda_cli.checks.sides import correlation
 from poseda_cli.errors import ArchiveError
 from poseda_cli.published import h36m_cameras, mpi_inf_3dhp_test_cameras, mpi_inf_3dhp_train_cameras
 from poseda_cli.reading.image_names import View
@@ -120,15 +121,9 @@ def check_camera_space(poses_3d: Floats, poses_2d: Floats | None, skeleton: Skel
         image = np.asarray(poses_2d[::step], np.float64)
         image = image - image[:, [skeleton.root]]
         known = np.isfinite(shape).all((1, 2)) & np.isfinite(image).all((1, 2))
-        both, x, y = (_correlation(shape[known][..., axis], image[known][..., axis]) for axis in (slice(2), 0, 1))
+        both, x, y = (correlation(shape[known][..., axis], image[known][..., axis]) for axis in (slice(2), 0, 1))
         fits = both >= LEAST_CORRELATION and min(x, y) >= LEAST_OF_AXIS
         found = f"3D and 2D correlate by {x:.2f} along x and {y:.2f} along y"
     if not fits:
         message = f"{found}: the poses are not in camera space (x right, y down, z forward) of the images' cameras."
         raise ArchiveError(file, message, member, code="frame")
-
-
-def _correlation(first: Floats, second: Floats) -> float:
-    """Of offsets from the root: 1 if all are in proportion; 1, too, if there is nothing to compare."""
-    both = (first**2).sum() * (second**2).sum()
-    return float((first * second).sum() / np.sqrt(both)) if both > 0 else 1.0

@@ -46,10 +46,11 @@ def _value(value: Any) -> Iterator[bytes]:
             yield from _value(item)
         yield b"u"
     elif isinstance(value, (list, tuple)):
-        yield b"("
+        # A list is there before its items, as dictionaries are: whoever reads the beginning alone sees what it is.
+        yield b"](" if isinstance(value, list) else b"("
         for item in value:
             yield from _value(item)
-        yield b"l" if isinstance(value, list) else b"t"
+        yield b"e" if isinstance(value, list) else b"t"
     elif isinstance(value, np.ndarray):
         yield from _numeric(value)
     else:

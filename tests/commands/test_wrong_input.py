@@ -181,7 +181,9 @@ def test_no_valid_pose_left(refused, source_file, target_folder, tmp_path):
 def test_units_that_contradict_the_data(refused, source_file, target_folder, tmp_path):
     tree = {"S1": {action: poses * 1000 for action, poses in world(source_file)["S1"].items()}}
     text = refused(source=save_3d(tmp_path / "mm.npz", tree))
-    assert_matches(r"mm.npz: positions_3d\['S1'\]\['Walking 1'\]: thighs measure 44\d.*in mm.*Multiply them by 0.001", text)
+    assert_matches(
+        r"mm.npz: positions_3d\['S1'\]\['Walking 1'\]: thighs measure 44\d.*in mm.*Multiply them by 0.001", text
+    )
     shutil.copytree(target_folder / "TS1", tmp_path / "TS1")
     with h5py.File(tmp_path / "TS1" / "annot_data.mat", "r+") as file:
         file["annot3"][...] /= 1000

@@ -42,8 +42,14 @@ def test_poses_that_the_named_camera_does_not_see_are_refused(move, tmp_path):
 
 def test_2d_of_other_frames_is_refused(tmp_path):
     with pytest.raises(ArchiveError, match=r"published camera 0 the poses do not project onto the 2D") as told:
-        read_one(tmp_path, WORLD, PIXELS[::-1])
+        read_one(tmp_path, WORLD, PIXELS[::-1] + [60, 0])
     assert told.value.code == "frame"
+
+
+def test_detections_have_the_camera_of_their_name(tmp_path):
+    found = read_one(tmp_path, WORLD, PIXELS + np.random.default_rng(1).normal(0, 5, PIXELS.shape))
+    assert found.cameras[0].intrinsics.fx == pytest.approx(w.CAMERA_0[0], abs=0.005)
+    assert any("detections" in note for note in found.origin.notes)
 
 
 def test_2d_of_another_camera_is_refused(tmp_path):

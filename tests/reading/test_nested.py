@@ -118,11 +118,16 @@ def test_nothing_in_common(tmp_path):
 
 
 def test_files_that_do_not_belong_together(tmp_path):
-    found = read_both(
-        tmp_path, {("TS5", "Seq1"): sequence(["TS5"])[0]}, {("TS5", "Seq1"): sequence(["TS5"], seed=77)[1]}
-    )
+    seen, pixels = sequence(["TS5"])
+    found = read_both(tmp_path, {("TS5", "Seq1"): seen}, {("TS5", "Seq1"): [view + 60 for view in pixels]})
     assert codes(found) == [("camera-unknown", "warning")]
     assert found.cameras[0].intrinsics is None
+
+
+def test_frames_that_do_not_belong_together(tmp_path):
+    three, two = {("TS5", "Seq1"): sequence(["TS5"])[0]}, {("TS5", "Seq1"): sequence(["TS5"], seed=77)[1]}
+    with pytest.raises(InputError, match="left and right of the legs are exchanged .* or other frames"):
+        read_both(tmp_path, three, two)
 
 
 def test_2d_alone_says_that_its_cameras_are_unchecked(tmp_path):
