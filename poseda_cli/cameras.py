@@ -48,6 +48,7 @@ class Camera:
     distortion : None for a linear camera
     rotation : (3, 3) world to camera, or None
     centre : (3,) camera position in the world, metres, or None
+    size : width and height of its images, where they are known though the intrinsics are not
     """
 
     name: str
@@ -55,6 +56,7 @@ class Camera:
     distortion: Distortion | None = None
     rotation: tuple[tuple[float, ...], ...] | None = None
     centre: tuple[float, ...] | None = None
+    size: tuple[int, int] | None = None
 
 
 def intrinsics_table(cameras: tuple[Camera, ...]) -> NDArray[np.float64]:

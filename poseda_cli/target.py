@@ -52,7 +52,19 @@ class TargetPoses:
 
 
 def with_intrinsics(target: PoseDataset, intrinsics: Intrinsics) -> PoseDataset:
-    """The target with all its cameras replaced by one that the user states; a note says which were known."""
+    """The target with all its cameras replaced by one that the user states; a note says which were known.
+
+    Raises
+    ------
+    InputError : images of another size
+    """
+    size = (intrinsics.width, intrinsics.height)
+    for camera in target.cameras:
+        if camera.size is not None and camera.size != size:
+            raise InputError(
+                f"{target.title}: the images of camera {camera.name} are {camera.size[0]} x {camera.size[1]}, "
+                f"--intrinsics says {size[0]} x {size[1]}. Give those of this camera, or choose with --target-cameras."
+            )
     known = [camera.name for camera in target.cameras if camera.intrinsics is not None]
     note = (
         f"--intrinsics is used in place of the published camera of {listed(known)}"

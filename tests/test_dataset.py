@@ -114,3 +114,17 @@ def test_columns_must_fit(poses):
 def test_a_data_set_introduces_itself(poses):
     text = repr(replace(poses, origin=Origin("videopose3d")))
     assert text == "<PoseDataset videopose3d: 240 poses (3D, h36m17), 12 sequences, 2 subjects, 2 cameras>"
+
+
+def test_rows_as_read_go_on_counting_in_the_next_data_set(poses):
+    shuffled = replace(poses, rows=np.arange(len(poses))[::-1].copy(), origin=Origin("memory"))
+    joined = concatenate([shuffled, replace(poses, origin=Origin("memory"))])
+    assert joined.rows[: len(poses)].tolist() == list(range(len(poses)))[::-1]
+    assert joined.rows[len(poses) :].tolist() == list(range(len(poses), 2 * len(poses)))
+
+
+def test_joints_count_as_visible_where_nothing_is_said(poses):
+    hidden = replace(poses, visible=np.zeros(poses.poses_3d.shape[:2], bool), origin=Origin("memory"))
+    joined = concatenate([replace(poses, origin=Origin("memory")), hidden])
+    assert joined.visible[: len(poses)].all()
+    assert not joined.visible[len(poses) :].any()

@@ -325,3 +325,11 @@ def test_the_recorded_selection_is_the_same_however_it_was_made(source, target):
     assert once == twice
     assert once["options"]["subjects"] == ["S5"]
     assert once["options"]["stride"] == 6
+
+
+def test_intrinsics_of_images_of_another_size_are_refused(source, target):
+    unknown = replace(target, cameras=tuple(Camera(camera.name, size=(640, 480)) for camera in target.cameras))
+    with pytest.raises(InputError, match=r"are 640 x 480, --intrinsics says 1920 x 1080"):
+        poseda.align(source, unknown, intrinsics=Intrinsics(1500, 1500, 960, 540, 1920, 1080))
+    aligned = poseda.align(source, unknown, intrinsics=Intrinsics(500, 500, 320, 240, 640, 480))
+    assert len(aligned) == len(source)

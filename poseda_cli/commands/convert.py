@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from poseda_cli.commands.console import Console
 from poseda_cli.commands.sides import names_of, read_side
-from poseda_cli.errors import UsageError, listed
+from poseda_cli.errors import InputError, UsageError, listed
+
+if TYPE_CHECKING:
+    from poseda_cli.dataset import PoseDataset
 
 IN, OUT, RUN = "What goes in", "What comes out", "How it runs"
 
@@ -89,6 +92,7 @@ def convert(
     dataset = read_side(console, "source", paths, layout, selection)
     if skeleton is not None:
         dataset = dataset.to_skeleton(SKELETONS[skeleton])
+    _say_poses(console, dataset)
     source = Conversion(dataset)
     check_writable(to, source)
     for lost in losses(to, source):
@@ -106,3 +110,22 @@ def convert(
         console.result_json({**summary, "seconds": round(time.monotonic() - began, 3)})
     else:
         console.result("\n".join(map(str, files)))
+
+
+def _say_poses(console: Console, dataset: PoseDataset) -> None:
+    """What a conversion makes up, and what it carries along.
+
+    Raises
+    ------
+    InputError : no pose is finite
+    """
+    import numpy as np
+
+    kinds = [poses for poses in (dataset.poses_3d, dataset.poses_2d) if poses is not None]
+    finite = np.all([np.isfinite(poses).all((1, 2)) for poses in kinds], axis=0)
+    if not finite.any():
+        raise InputError(f"{dataset.title}: no pose is finite.")
+    if not finite.all():
+        console.say(f"{(~finite).sum():,} poses hold numbers that are not finite; they are written as they are")
+    if dataset.poses_2d is None and dataset.absolute:
+        console.say("no 2D here: where the layout has 2D, it is projected from the 3D")

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 WORST_FIRST = ("error", "warning", "note")
 
+# Data sets described on many lines each; of the others a line, unless --verbose.
+MOST_IN_FULL = 20
+
 
 def inspect(
     paths: Annotated[
@@ -50,7 +53,8 @@ def inspect(
         entry = _entry(found, console.progress)
         del found  # its memory, before the next one is read
         if not as_json:
-            console.result(("\n" if entries else "") + describe(entry, verbose))
+            in_full = verbose or len(entries) < MOST_IN_FULL
+            console.result(("\n" if entries else "") + describe(entry, verbose) if in_full else _in_short(entry))
         entries.append(entry)
     if as_json:
         console.result_json(entries)
@@ -58,6 +62,12 @@ def inspect(
     if wrong:
         console.say(f"{wrong} of {len(entries)} cannot be used as {'it is' if wrong == 1 else 'they are'}")
         raise typer.Exit(INPUT)
+
+
+def _in_short(entry: dict[str, Any]) -> str:
+    """One line, for one of very many data sets."""
+    codes = ", ".join(dict.fromkeys(problem["code"] for problem in entry["problems"])) or "no problem"
+    return f"{entry['path']}: {entry['layout'] or 'unknown layout'}, {entry['poses'] or 0:,} poses, {codes}"
 
 
 def _entry(found: Surveyed, progress: Progress) -> dict[str, Any]:

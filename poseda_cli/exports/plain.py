@@ -42,7 +42,7 @@ def losses(source: ChunkSource) -> list[str]:
 
 def write(source: ChunkSource, folder: Path, name: str = "", progress: Progress = silent) -> list[str]:
     """Write NAME.npz; see `exports`."""
-    rows = gather(source, progress)
+    rows = gather(source, progress, lens=False)  # the file has no place for distortion
     file = f"{name}.npz"
     write_npz(folder / file, {key: values for key, values in _arrays(source, rows).items() if values is not None})
     return [file]

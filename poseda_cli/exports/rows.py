@@ -22,14 +22,21 @@ from poseda_cli.placement import UNALIGNED
 from poseda_cli.progress import Progress
 
 
-def gather(source: ChunkSource, progress: Progress) -> Chunk:
-    """All rows at once, with 2D wherever it can be had; projected with the lens where the data has no 2D."""
+def gather(source: ChunkSource, progress: Progress, lens: bool = True) -> Chunk:
+    """All rows at once, with 2D wherever it can be had.
+
+    Parameters
+    ----------
+    source : what is written
+    progress : told how far it is
+    lens : whether 2D that the data has not is projected with the camera's distortion, see `image_points`
+    """
     columns: list[Any] = []
     start, rows = 0, len(source)
     with progress("writing", rows) as advance:
         for chunk in source.chunks():
             if chunk.poses_2d is None and source.absolute:
-                chunk = chunk._replace(poses_2d=image_points(chunk, source.cameras, lens=True))
+                chunk = chunk._replace(poses_2d=image_points(chunk, source.cameras, lens))
             if not columns:
                 columns = [None if c is None else np.empty((rows, *c.shape[1:]), c.dtype) for c in chunk]
             stop = start + len(chunk.camera)

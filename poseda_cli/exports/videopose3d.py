@@ -77,6 +77,8 @@ def unwritable_as(source: ChunkSource, skeleton: Skeleton) -> str | None:
     data = source if source.whole is None else source.whole
     if source.provenance["options"]["stride"] != 1 and source.whole is not None:
         return "its 2D has every frame of the 3D; leave out --stride"
+    if source.dataset is None:
+        return "its loader knows Human3.6M only, and the data does not say that it is; convert the original archive"
     if source.dataset != "h36m":
         return "its loader knows the subjects and cameras of Human3.6M only"
     strange = sorted({s.subject for s in data.sequences} - set(WITH_3D if source.has_3d else LOADED))

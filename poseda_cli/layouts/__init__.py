@@ -128,6 +128,8 @@ def find(paths: Sequence[Path], layout: str | None = None) -> tuple[dict[str, li
     seen: dict[object, str] = {}
     for path in paths:
         found, unknown = _recognised(path, look(path, layout), layout)
+        # Beside our own data files lies a summary, which is none.
+        unknown = [name for name in unknown if PurePath(name).name != "summary.json"]
         if unknown:
             notes.append(f"left out, as no archive of poses: {listed(unknown, most=5)}")
         for archive, name in found:
@@ -334,6 +336,8 @@ def _raise(error: OSError) -> None:
 def _empty_folder(path: Path) -> str:
     entries = sorted(entry.name for entry in path.iterdir())
     found = f"it holds {listed(entries, most=6)}" if entries else "it is empty"
+    if any(entry.lower().endswith(".zip") for entry in entries):
+        found += "; zips are read when they are named"
     return f"no archive ({', '.join(SUFFIXES)}) in this folder; {found}."
 
 

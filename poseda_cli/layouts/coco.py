@@ -134,7 +134,7 @@ def _dataset(people: list[_People], notes: list[str], progress: Progress) -> Pos
                 place = columns.add(
                     sequence,
                     ACTION,
-                    Camera(size or sequence),
+                    _camera(sequence, size),
                     len(chosen),
                     poses_2d=h36m17_from_coco(points[chosen]),
                     visible=_visible(seen[chosen]),
@@ -342,3 +342,10 @@ def _size_problem(columns: Columns) -> list[Problem]:
         "chosen, --target-cameras chooses by size"
     )
     return [Problem("image-sizes", "warning", message)]
+
+
+def _camera(sequence: str, size: str) -> Camera:
+    if not size:
+        return Camera(sequence)
+    width, height = map(int, size.split("x"))
+    return Camera(size, size=(width, height))

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from poseda_cli.exports import EXPORTS
+from poseda_cli.skeleton import H36M17_JOINTS
 from tests.layouts import writers as w
 
 
@@ -248,3 +249,18 @@ def test_the_example_of_the_help_works(poseda, target_folder, tmp_path):
     words = poseda("convert", "--help", COLUMNS="200").stdout.split("Example: poseda ")[1].splitlines()[0].split()
     (tmp_path / target_folder.name).symlink_to(target_folder)
     assert poseda(*words).stdout == "converted/data_test_3dhp.npz\n"
+
+
+def test_projected_2d_is_announced(poseda, source_file, tmp_path):
+    result = poseda("convert", source_file, "--to", "plain", "-o", tmp_path / "out")
+    assert "no 2D here: where the layout has 2D, it is projected from the 3D" in result.stderr
+
+
+def test_poses_that_are_not_finite_are_counted(poseda, tmp_path):
+    poses = np.random.default_rng(0).normal(0, 0.3, (4, 17, 2)) * 300 + 500
+    poses[:, 0] = (poses[:, 1] + poses[:, 4]) / 2
+    poses[1:3, 5] = np.nan
+    lens = {"intrinsics": [1000, 1000, 500, 500], "image_size": [1000, 1000]}
+    np.savez(tmp_path / "x.npz", poses_2d=poses, joints=list(H36M17_JOINTS), **lens)
+    result = poseda("convert", tmp_path / "x.npz", "--to", "plain", "-o", tmp_path / "out")
+    assert "2 poses hold numbers that are not finite" in result.stderr

@@ -320,3 +320,13 @@ def test_real_archives_of_mmpose(inspected, shared_data):
     assert any("204" in problem["message"] for problem in mpi["problems"])
     assert "camera-height" in codes(mpi, "note")
     assert not any(problem["code"] == "camera-height" for problem in h36m["problems"])
+
+
+def test_of_very_many_data_sets_a_line_each(poseda, tmp_path):
+    files = []
+    for number in range(25):
+        files.append(tmp_path / f"{number:02d}.npz")
+        np.savez(files[-1], something=np.zeros(3))
+    lines = poseda("inspect", *files, code=3).stdout.splitlines()
+    assert [line.split(":")[0] for line in lines[-5:]] == [str(file) for file in files[20:]]
+    assert lines[-1].endswith("unknown layout, 0 poses, unknown-layout")

@@ -117,7 +117,7 @@ def test_converted(case, layout, tmp_path):
         return
     again = reread(poses, layout, tmp_path)
     check(again, poses, layout, BLURRED.get((case, layout), PIXELS))
-    if case == "H1" and layout not in ("poseda", *WITHOUT_NAMES):
+    if case == "H1" and layout not in ("poseda", "plain", *WITHOUT_NAMES):  # these two project linearly
         points = release_points(poses.poses_3d[:, joint_map(poses.skeleton, again.skeleton)], poses)
         expected = in_images_of(layout, points, poses)
         np.testing.assert_allclose(again.poses_2d, expected, rtol=0, atol=5e-3)
@@ -210,3 +210,22 @@ def test_augmented_h5_in_other_forms_keeps_copies_and_cameras_apart(layout, alig
         copies = {poses.sequences[index - 1].copy for index in here}
         assert len(copies) == 1
         assert layout == "plain" or len(set(here)) == 1
+
+
+@pytest.mark.parametrize("layout", ["videopose3d", "poseaug", "pstmo"])
+def test_files_of_real_length_are_recognised(layout, tmp_path):
+    """The first array alone is longer than what recognising reads."""
+    world = {"S1": {"Walking 1": w.motion(1200, "Walking", 3)}}
+    poses = poseda.read(w.write_h1(tmp_path / "data_3d_h36m.npz", world))
+    poseda.write(poses, tmp_path / "out", layout=layout, name="n")
+    for file in (tmp_path / "out").glob("*.npz"):
+        assert len(poseda.read(file)) == 4800
+
+
+def test_linear_projections_of_plain(tmp_path):
+    poses = poseda.read(w.write_h1(tmp_path / "data_3d_h36m.npz"))
+    poseda.write(poses, tmp_path / "out", layout="plain", name="n")
+    again = poseda.read(tmp_path / "out" / "n.npz")
+    lenses = np.array([w.H36M_LENSES[again.cameras[row].name][0] for row in again.camera])[:, None]
+    expected = again.poses_3d[..., :2] / again.poses_3d[..., 2:] * lenses[..., :2] + lenses[..., 2:]
+    np.testing.assert_allclose(again.poses_2d, expected, atol=5e-3)

@@ -149,3 +149,35 @@ def test_cameras_may_share_their_poses(tmp_path):
     np.savez(tmp_path / "data.npz", data={"S1 Seq1": [{"0": same}, 25], "S1 Seq2": [{"0": same}, 25]})
     found = read(tmp_path / "data.npz")
     np.testing.assert_array_equal(found.poses_3d[:6], found.poses_3d[6:])
+
+
+@pytest.mark.parametrize("up", ["y", "z"])
+def test_world_space_is_refused(up, tmp_path):
+    """Roots near the origin of the world are no root-relative poses."""
+    seen = w.mpi_view(12)
+    lens = w.MPI_LENSES["TS1"]
+    standing = seen - [0, 1200, 4000]
+    world = (
+        standing * [1, -1, -1] if up == "y" else np.stack([standing[..., 0], standing[..., 2], -standing[..., 1]], -1)
+    )
+    data = {"TS1": {"data_2d": w.mpi_pixels(seen, lens), "data_3d": world, "valid": np.ones(12)}}
+    np.savez(tmp_path / "data_test_3dhp.npz", data=data)
+    with pytest.raises(ArchiveError, match="not in camera space"):
+        read(tmp_path / "data_test_3dhp.npz")
+
+
+def test_a_confidence_beside_the_pixels(tmp_path):
+    seen = w.mpi_view(8)
+    pixels = w.mpi_pixels(seen, w.MPI_LENSES["TS1"])
+    flagged = np.concatenate([pixels, np.ones((8, 17, 1))], -1)
+    np.savez(tmp_path / "x.npz", data={"TS1": {"data_2d": flagged, "data_3d": seen, "valid": np.ones(8)}})
+    np.testing.assert_allclose(read(tmp_path / "x.npz").poses_2d, pixels, atol=2e-3)
+
+
+def test_detections_have_the_camera_of_their_number(tmp_path):
+    seen = w.mpi_view(60)
+    pixels = w.mpi_pixels(seen, w.CAMERA_0) + np.random.default_rng(0).normal(0, 6, (60, 17, 2))
+    np.savez(tmp_path / "x.npz", data={"S1 Seq1": [{"0": {"data_2d": pixels, "data_3d": seen}}, 25]})
+    found = read(tmp_path / "x.npz")
+    assert found.cameras[0].intrinsics.fx == pytest.approx(w.CAMERA_0[0], abs=0.005)
+    assert any("as detections do" in note for note in found.origin.notes)

@@ -42,7 +42,7 @@ def test_poses_that_the_named_camera_does_not_see_are_refused(move, tmp_path):
 
 def test_2d_of_other_frames_is_refused(tmp_path):
     with pytest.raises(ArchiveError, match=r"published camera 0 the poses do not project onto the 2D") as told:
-        read_one(tmp_path, WORLD, PIXELS[::-1] + [60, 0])
+        read_one(tmp_path, WORLD, PIXELS[::-1] + np.array([60, 0]))
     assert told.value.code == "frame"
 
 

@@ -471,3 +471,50 @@ def test_videos_of_the_user_s_own_are_another_layout(tmp_path):
     np.savez(path, positions_2d={"S1": {"custom": [w.known_views()["S1"]["Sitting 2"][0]]}})
     with pytest.raises(UnknownLayoutError, match="videopose3d: positions_2d has videos of the user's own"):
         read(path)
+
+
+@pytest.mark.parametrize("camera", range(4))
+def test_every_cameras_2d_is_looked_at(camera, tmp_path):
+    views = w.known_views()
+    for actions in views.values():
+        for four in actions.values():
+            four[camera] = four[camera] / 500 - 1
+    with pytest.raises(ArchiveError, match="normalised"):
+        read(w.write_h2(tmp_path / "data_2d_h36m_gt.npz", views))
+
+
+def test_root_relative_poses_are_not_in_the_world(tmp_path):
+    world = {s: {a: p - p[:, :1] for a, p in actions.items()} for s, actions in w.known_world().items()}
+    with pytest.raises(ArchiveError, match="relative to the root, not in the world space") as told:
+        read(w.write_h1(tmp_path / "data_3d_h36m.npz", world))
+    assert told.value.code == "frame"
+
+
+def test_missing_joints_are_no_points_in_the_corner(tmp_path):
+    views = w.known_views()
+    views["S9"]["Walking 1"][2][3, 6] = 0
+    found = read(w.write_h2(tmp_path / "data_2d_h36m_gt.npz", views))
+    assert np.isnan(found.poses_2d).any((1, 2)).sum() == 1
+    (problem,) = [p for p in found.origin.problems if p.code == "missing-joints"]
+    assert problem.message.startswith("1 2D poses have joints at 0, 0")
+
+
+def test_2d_of_another_subject_beside_3d_is_told(tmp_path):
+    world = w.known_world()
+    world["S1"]["Directions"] = world["S9"]["Directions"]
+    views = w.known_views(world)
+    views["S9"]["Directions"], views["S1"]["Directions"] = views["S1"]["Directions"], views["S9"]["Directions"]
+    w.write_h1(tmp_path / "data_3d_h36m.npz", world)
+    w.write_h2(tmp_path / "data_2d_h36m_gt.npz", views)
+    (problem,) = [p for p in read(tmp_path).origin.problems if p.code == "reprojection"]
+    assert problem.severity == "warning"
+    assert "S1 Directions" in problem.message and "S9 Directions" in problem.message
+
+
+def test_a_profile_is_no_other_order(tmp_path):
+    """Hips meet in a profile; noise must not make another joint order of it."""
+    rng = np.random.default_rng(0)
+    side = np.tile(w.known_views()["S9"]["Walking 1"][0][:1], (60, 1, 1))
+    side[:, [1, 4]] = side[:, :1] + [[-1, 0], [1, 0]]
+    noisy = (side + rng.normal(0, 5, side.shape)).astype(np.float32)
+    assert len(read(w.write_h2(tmp_path / "data_2d_h36m_gt.npz", {"S9": {"Walking 1": [noisy] * 4}}))) == 240
