@@ -63,10 +63,11 @@ class SpaceCheck:
         ------
         ArchiveError : other units or joint order, or nobody where the cameras look
         """
-        check_poses(poses, self._skeleton, self._units, file, member)
-        some = sample(poses, SAMPLE) * METRES[self._units]
-        if not len(some):
+        found = sample(poses, SAMPLE)
+        if not len(found):
             return
+        check_poses(found, self._skeleton, self._units, file, member)
+        some = found * METRES[self._units]
         root = some[:, self._skeleton.root]
         if np.abs(root).max() <= AT_ORIGIN:
             raise ArchiveError(
