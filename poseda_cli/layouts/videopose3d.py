@@ -19,7 +19,9 @@ loader has them. (The videos of S4, S7 and S10 are 1002 high for all four.)
 
 from __future__ import annotations
 
+import math
 import re
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -38,12 +40,15 @@ from poseda_cli.reading.columns import Columns
 from poseda_cli.reading.expansion import expand
 from poseda_cli.skeleton import H36M16, H36M17, H36M32, Skeleton, joint_map
 from poseda_cli.storage.archive import Archive
+from poseda_cli.storage.npz import NpzArchive
 from poseda_cli.storage.pickles import ArrayHead
 
 ORIGIN = Origin("videopose3d", "h36m")
 POSES_3D, POSES_2D = "positions_3d", "positions_2d"
 CAMERAS = 4
 BY_JOINTS = {32: H36M32, 17: H36M17, 16: H36M16}
+# Numbers for which memory is made ready on the word of a header: a GiB.
+MOST_ROOM = 1 << 28
 # Pixels; detections are off by a few.
 FAR = 25.0
 # Subjects that published detections have and the 3D has not.
@@ -108,8 +113,12 @@ def read(archives: list[Archive], progress: Progress) -> PoseDataset:
 
 
 def _read_3d(archive: Archive, views: _Views | None, progress: Progress) -> PoseDataset:
-    # Copies of the dictionaries, not of the poses: two subjects may share one.
-    tree = {subject: dict(actions) for subject, actions in archive.take_tree(POSES_3D).items()}
+    room = np.empty(_room(archive), np.float32)
+    with Background(1) as early:
+        # Touching new memory takes the system a while; it may do so while the archive is being decoded.
+        early.run(partial(room.fill, 0))
+        # Copies of the dictionaries, not of the poses: two subjects may share one.
+        tree = {subject: dict(actions) for subject, actions in archive.take_tree(POSES_3D).items()}
     names = [(s, a, f"{POSES_3D}[{s!r}][{a!r}]") for s, actions in tree.items() for a in actions]
     skeleton = _stored_skeleton(archive, tree, names)
     _check_world(archive, tree, skeleton)
@@ -121,7 +130,7 @@ def _read_3d(archive: Archive, views: _Views | None, progress: Progress) -> Pose
         takes, problems = pair(takes, views, archive.name)
         notes += views.notes
     count = sum(sum(take.lengths) for take in takes)
-    columns = Columns(count, output, has_3d=True, has_2d=views is not None)
+    columns = Columns(count, output, has_3d=True, has_2d=views is not None, room=room)
     joints = joint_map(skeleton, output)
     with progress("reading", count) as advance, Background() as background:
         for subject, action, lengths in takes:
@@ -145,6 +154,17 @@ def _read_3d(archive: Archive, views: _Views | None, progress: Progress) -> Pose
     stored = Stored(skeleton, "m", "world", "pixels" if views else None)
     problems += [*_misses(columns), *h36m_problems(columns.sequences)]
     return columns.dataset(ORIGIN, stored, notes=notes, problems=problems)
+
+
+def _room(archive: Archive) -> int:
+    """How many numbers the poses will take at most, by the archive's headers; 0 if that is a lot, or not stated."""
+    heads = [head for actions in archive.outline(POSES_3D).values() for head in actions.values()]
+    head = heads[0] if heads else None
+    if not isinstance(archive, NpzArchive) or not isinstance(head, ArrayHead):
+        return 0
+    frames = archive.size(POSES_3D) // max(1, math.prod(head.shape[1:]) * head.dtype.itemsize)
+    numbers = frames * CAMERAS * len(H36M17) * 3
+    return numbers if numbers <= MOST_ROOM else 0
 
 
 def _misses(columns: Columns) -> list[Problem]:

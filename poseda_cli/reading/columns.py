@@ -24,6 +24,7 @@ class Columns:
     count : number of poses, known beforehand
     skeleton : joint set of every pose
     has_3d, has_2d, has_visible : which columns there are
+    room : memory for the 3D poses, if some was made ready; float32
     """
 
     def __init__(
@@ -33,10 +34,13 @@ class Columns:
         has_3d: bool = False,
         has_2d: bool = False,
         has_visible: bool = False,
+        room: NDArray[np.float32] | None = None,
     ) -> None:
         joints = len(skeleton)
         self.skeleton = skeleton
-        self.poses_3d = np.empty((count, joints, 3), np.float32) if has_3d else None
+        if room is None or len(room) < count * joints * 3:
+            room = np.empty(count * joints * 3 if has_3d else 0, np.float32)
+        self.poses_3d = room[: count * joints * 3].reshape(count, joints, 3) if has_3d else None
         self.poses_2d = np.empty((count, joints, 2), np.float32) if has_2d else None
         self.visible = np.empty((count, joints), bool) if has_visible else None
         self._camera = np.empty(count, np.uint16)

@@ -59,6 +59,10 @@ class NpzArchive:
         with self._open(name) as stream:
             return read_values(stream, self._entries[name].file_size, self.name, name, self._largest)
 
+    def size(self, name: str) -> int:
+        """Bytes of a member once inflated, as the directory states them."""
+        return self._entries[name].file_size
+
     def outline(self, name: str) -> Any:
         """The beginning of an object array's value, see `storage.pickles.peek_pickle`."""
         with self._open(name) as stream:

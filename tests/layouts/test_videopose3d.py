@@ -518,3 +518,17 @@ def test_a_profile_is_no_other_order(tmp_path):
     side[:, [1, 4]] = side[:, :1] + [[-1, 0], [1, 0]]
     noisy = (side + rng.normal(0, 5, side.shape)).astype(np.float32)
     assert len(read(w.write_h2(tmp_path / "data_2d_h36m_gt.npz", {"S9": {"Walking 1": [noisy] * 4}}))) == 240
+
+
+def test_a_subject_without_actions(tmp_path):
+    found = read(w.write_h1(tmp_path / "data_3d_h36m.npz", {"S5": {}, **w.known_world()}))
+    assert len(found) == 64
+    assert found.subjects == ("S9", "S1")
+
+
+@pytest.mark.parametrize("kind", [np.float64, np.float16])
+def test_poses_of_other_widths(kind, tmp_path):
+    world = {s: {a: p.astype(kind) for a, p in actions.items()} for s, actions in w.known_world().items()}
+    found = read(w.write_h1(tmp_path / "data_3d_h36m.npz", world))
+    expected = read(w.write_h1(tmp_path / "again.npz"))
+    np.testing.assert_allclose(found.poses_3d, expected.poses_3d, atol=2e-3)
