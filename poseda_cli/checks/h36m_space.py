@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 
 from poseda_cli.cameras import Camera, Floats, project, world_to_camera
+from poseda_cli.checks.reprojection import AT_ORIGIN, reprojection_error
 from poseda_cli.checks.sanity import METRES, check_poses, midhip_error, sample
 from poseda_cli.dataset import Problem
 from poseda_cli.errors import ArchiveError, listed
@@ -20,8 +21,6 @@ SAMPLE = 200
 UPRIGHT = 0.2
 # Of the roots this part must be seen by the cameras: of real sequences all are, of others hardly any.
 SEEN = 0.5
-# Metres that the root of a root-relative pose may be off the origin.
-AT_ORIGIN = 1e-3
 # Pixels. The release's own 2D is met to 4e-5, with linear cameras to 0.8, by another pose not at all.
 PROJECTS = 0.25
 # Hip distances that detected roots may lie off the middle of the hips, in the median.
@@ -121,14 +120,9 @@ def reprojection(poses_3d: Floats, poses_2d: Floats, camera: Camera) -> float:
     -------
     NaN if no frame is finite
     """
-    assert camera.intrinsics is not None and camera.distortion is not None
-    i, d = camera.intrinsics, camera.distortion
     step = max(1, len(poses_3d) // SAMPLE)
-    with np.errstate(all="ignore"):
-        image = project(poses_3d[::step].astype(np.float64), np.array([i.fx, i.fy, i.cx, i.cy]), np.array([*d.k, *d.p]))
-        error = np.linalg.norm(image - poses_2d[::step], axis=-1)
-    finite = error[np.isfinite(error)]
-    return float(np.median(finite)) if len(finite) else np.nan
+    error = reprojection_error(poses_3d[::step], poses_2d[::step], camera)
+    return error if np.isfinite(error) else np.nan
 
 
 def check_detections(poses: Floats, skeleton: Skeleton, file: str, member: str, tolerance: float = MIDHIP_2D) -> None:

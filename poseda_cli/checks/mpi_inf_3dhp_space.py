@@ -7,7 +7,7 @@ import re
 import numpy as np
 
 from poseda_cli.cameras import Camera, Floats, project
-from poseda_cli.checks.reprojection import NEAREST
+from poseda_cli.checks.reprojection import AT_ORIGIN, NEAREST
 from poseda_cli.checks.sanity import sample
 from poseda_cli.errors import ArchiveError
 from poseda_cli.published import mpi_inf_3dhp_test_cameras, mpi_inf_3dhp_train_cameras
@@ -20,8 +20,6 @@ UPRIGHT = 0.2
 SEEN = 0.5
 # Cosine between the world's up and the image's. The ceiling cameras show people upside down.
 LEVEL = 0.8
-# Metres that a root may be off the origin, and be there.
-AT_ORIGIN = 1e-3
 # Poses of one sequence that are looked at.
 SAMPLE = 200
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from poseda_cli.cameras import Camera, Floats, project
+from poseda_cli.cameras import Camera, Floats, distortion_table, intrinsics_table, project
 from poseda_cli.checks.sanity import SAMPLE
 from poseda_cli.dataset import Problem
 from poseda_cli.errors import InputError, listed
@@ -154,11 +154,10 @@ def find_camera(
 
 
 def reprojection_error(poses_3d: Floats, poses_2d: Floats, camera: Camera) -> float:
-    """Median distance, pixels, between 2D points and the linear projection of their 3D points."""
-    assert camera.intrinsics is not None
-    i = camera.intrinsics
+    """Median distance, pixels, between 2D points and their 3D points as the camera images them; infinity for none."""
+    lens, distortion = intrinsics_table((camera,))[0, :4], distortion_table((camera,))[0]
     with np.errstate(all="ignore"):
-        image = project(np.asarray(poses_3d, np.float64), np.array([i.fx, i.fy, i.cx, i.cy]))
+        image = project(np.asarray(poses_3d, np.float64), lens, distortion)
         error = np.linalg.norm(image - poses_2d, axis=-1)
     return float(np.median(error[np.isfinite(error)])) if np.isfinite(error).any() else np.inf
 

@@ -49,6 +49,7 @@ from poseda_cli.errors import ArchiveError, listed
 from poseda_cli.progress import Progress
 from poseda_cli.reading import detections
 from poseda_cli.reading.columns import Columns, grouped
+from poseda_cli.reading.view_cameras import check_camera_space
 from poseda_cli.skeleton import COCO17, H36M16, SKELETONS, Skeleton
 from poseda_cli.storage.archive import Archive
 
@@ -102,7 +103,7 @@ def _read_one(archive: Archive) -> PoseDataset:
     notes = []
     absolute = True
     if "poses_3d" in poses:
-        absolute = _check_3d(poses["poses_3d"], stored, archive.name)
+        absolute = _check_3d(poses["poses_3d"], poses.get("poses_2d"), stored, archive.name)
         notes.append(f"metres, {'camera space' if absolute else 'relative to the root'}")
     if len(chosen) < len(names):
         notes.append(f"left out: {listed(name for index, name in enumerate(names) if index not in set(chosen))}")
@@ -190,7 +191,7 @@ def _of_coco(name: str, values: NDArray[Any]) -> NDArray[Any]:
     return detections.as_read(values, COCO17)
 
 
-def _check_3d(poses: Floats, skeleton: Skeleton, file: str) -> bool:
+def _check_3d(poses: Floats, points: Floats | None, skeleton: Skeleton, file: str) -> bool:
     """Whether the poses have a place; refuses what is neither that nor relative to the root."""
     if "Hip" not in skeleton.position:
         raise ArchiveError(
@@ -199,7 +200,9 @@ def _check_3d(poses: Floats, skeleton: Skeleton, file: str) -> bool:
     check_poses(poses, skeleton, "m", file, "poses_3d")
     some = sample(poses)
     head, foot = skeleton.position["Head"], skeleton.position["RFoot"]
-    if len(some) and (drop := float(np.median(some[:, head, 1] - some[:, foot, 1]))) > UPSIDE_DOWN:
+    if points is not None:  # which tells a camera at the ceiling, that shows people upside down, from another space
+        check_camera_space(poses, points, skeleton, file, "poses_3d")
+    elif len(some) and (drop := float(np.median(some[:, head, 1] - some[:, foot, 1]))) > UPSIDE_DOWN:
         message = f"heads are {drop:.2f} m below feet: not in camera space (y down, z forward)."
         raise ArchiveError(file, message, "poses_3d", code="frame")
     roots = poses[:, skeleton.root].astype(np.float64)

@@ -30,6 +30,7 @@ from numpy.typing import NDArray
 from poseda_cli.blocks import Background
 from poseda_cli.checks.h36m_defects import h36m_problems
 from poseda_cli.checks.h36m_space import SpaceCheck, reprojection
+from poseda_cli.checks.reprojection import NEAR
 from poseda_cli.checks.sanity import sample
 from poseda_cli.dataset import Origin, PoseDataset, Problem, Stored
 from poseda_cli.errors import ArchiveError, InputError, listed
@@ -49,8 +50,6 @@ CAMERAS = 4
 BY_JOINTS = {32: H36M32, 17: H36M17, 16: H36M16}
 # Numbers for which memory is made ready on the word of a header: a GiB.
 MOST_ROOM = 1 << 28
-# Pixels; detections are off by a few.
-FAR = 25.0
 # Subjects that published detections have and the 3D has not.
 UNLABELLED = ("S2", "S3", "S4")
 
@@ -176,7 +175,7 @@ def _misses(columns: Columns) -> list[Problem]:
         camera = next(camera for camera in h36m_cameras(subject) if camera.name == name)
         rows = slice(start, start + length)
         error = reprojection(columns.poses_3d[rows], columns.poses_2d[rows], camera)
-        if error > FAR:
+        if error > NEAR:
             far.append(f"{subject} {action} {name} ({error:.0f} px)")
     if not far:
         return []

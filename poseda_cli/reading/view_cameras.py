@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from poseda_cli.cameras import Camera, Floats, distortion_table, intrinsics_table, project
-from poseda_cli.checks.reprojection import AGREES, INEXACT, Found
+from poseda_cli.cameras import Camera, Floats
+from poseda_cli.checks.reprojection import AGREES, INEXACT, NEAR, Found, reprojection_error
 from poseda_cli.checks.sanity import SAMPLE
 from poseda_cli.checks.sides import correlation
 from poseda_cli.errors import ArchiveError
@@ -16,8 +16,6 @@ from poseda_cli.published import h36m_cameras, mpi_inf_3dhp_test_cameras, mpi_in
 from poseda_cli.reading.image_names import View
 from poseda_cli.skeleton import Skeleton
 
-# Pixels. Detections of the same image are off by a few; poses of another image, or of a resized one, by a hundred.
-NEAR = 25.0
 # Correlation of 3D and 2D about the root, of x and y together and of each. Of real frames, taken one by one, none
 # has less than 0.92; by the axes of another space x or y falls to about 0.
 LEAST_CORRELATION, LEAST_OF_AXIS = 0.8, 0.3
@@ -87,12 +85,7 @@ def distance(poses_3d: Floats, poses_2d: Floats, camera: Camera, joints: Sequenc
     if camera.intrinsics is None:
         return np.inf
     step = max(1, len(poses_3d) // SAMPLE)
-    seen = np.asarray(poses_3d[::step][:, joints], np.float64)
-    with np.errstate(all="ignore"):
-        image = project(seen, intrinsics_table((camera,))[0, :4], distortion_table((camera,))[0])
-        error = np.linalg.norm(image - poses_2d[::step][:, joints], axis=-1)
-    known = np.isfinite(error)
-    return float(np.median(error[known])) if known.any() else np.inf
+    return reprojection_error(poses_3d[::step][:, joints], poses_2d[::step][:, joints], camera)
 
 
 def check_camera_space(poses_3d: Floats, poses_2d: Floats | None, skeleton: Skeleton, file: str, member: str) -> None:

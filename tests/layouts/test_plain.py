@@ -193,3 +193,18 @@ def test_worked_example_of_the_documentation(tmp_path, monkeypatch, poseda, sour
     assert found.cameras[0].intrinsics.cx == 960
     poseda("align", source_file, "--target", "detections.npz", "--stride", 50, "-o", "aligned")
     assert (tmp_path / "aligned" / "augmented.h5").is_file()
+
+
+def test_a_ceiling_camera_shows_people_upside_down(tmp_path):
+    poses = w.mpi_view(12) / 1000 * [-1, -1, 1]
+    arrays = {
+        "poses_3d": poses,
+        "joints": np.array(w.MPI_JOINTS),
+        "intrinsics": np.array(w.CAMERA_8),
+        "image_size": np.array([2048, 2048]),
+    }
+    np.savez(tmp_path / "alone.npz", **arrays)
+    np.savez(tmp_path / "both.npz", **arrays, poses_2d=w.mpi_pixels(poses, w.CAMERA_8))
+    np.testing.assert_allclose(read(tmp_path / "both.npz").poses_3d, poses, atol=1e-5)
+    with pytest.raises(ArchiveError, match="below feet"):
+        read(tmp_path / "alone.npz")
