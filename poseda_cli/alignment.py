@@ -15,15 +15,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poseda_cli import global_position as gpa
-from poseda_cli import summary
 from poseda_cli._version import VERSION
 from poseda_cli.blocks import for_blocks
-from poseda_cli.cameras import Floats, distortion_table, project
+from poseda_cli.cameras import Floats
 from poseda_cli.dataset import Chunk, PoseDataset
+from poseda_cli.distributions import describe, sample_of
+from poseda_cli.measurement import ImagePoses, measure, normalise_boxes, project_block
 from poseda_cli.options import AlignOptions
 from poseda_cli.placement import UNALIGNED, Placement
 from poseda_cli.provenance import inputs_of, side_of
 from poseda_cli.skeleton import shared_joints
+from poseda_cli.summary import SCHEMA, Side, distributions, fit
 from poseda_cli.target import TargetPoses
 
 CHUNK = 65_536
@@ -71,6 +73,11 @@ class Alignment:
     def __len__(self) -> int:
         return len(self.placement.source_row)
 
+    @property
+    def sides(self) -> tuple[PoseDataset, PoseDataset]:
+        """Source, in the skeleton of the output, and target."""
+        return self.source, self.target.dataset
+
     def chunks(self) -> Iterator[Chunk]:
         """The poses of the output, in order."""
         start, unaligned = 0, self.placement.unaligned
@@ -93,7 +100,7 @@ class Alignment:
             depth, box = self.placement.depth[rows], target.boxes[drawn[first:last]]
             position = gpa.root_position(depth, box, target.normalised[cameras])
             gpa.move_root(self._source_poses(rows), self._root, position, out=moved)
-            image = _project_block(moved, pixels[cameras])
+            image = project_block(moved, pixels[cameras])
             poses_2d[first:last] = image.transpose(2, 0, 1)
             self._measure(rows, image, pixels[cameras, 4:])
 
@@ -102,14 +109,14 @@ class Alignment:
 
     def _measure(self, rows: slice, image: Floats, size: Floats) -> None:
         box = gpa.boxes_of_block(image, self._root, self._joints)
-        self._boxes[rows] = summary.normalise_boxes(box.T, size, self.screen)
+        self._boxes[rows] = normalise_boxes(box.T, size, self.screen)
         outside = (image < 0) | (image >= size.T)
         self._out_of_frame[rows] = outside.any((0, 1))
 
     def _unaligned_chunk(self, start: int, stop: int) -> Chunk:
         poses_3d = self._source_poses(slice(start, stop))
         camera = self.source.camera[self.placement.source_row[start:stop]]
-        image = _project_block(poses_3d, self.source.intrinsics.astype(np.float32)[camera])
+        image = project_block(poses_3d, self.source.intrinsics.astype(np.float32)[camera])
         poses_2d = np.ascontiguousarray(image.transpose(2, 0, 1))
         shifted = camera + np.uint16(len(self.target.dataset.cameras))
         return Chunk(poses_3d, poses_2d, shifted, *self._indices(start, stop))
@@ -160,56 +167,38 @@ class Alignment:
         files : names of the data files written
         """
         aligned = slice(self.placement.unaligned, None)
-        boxes, wanted = self._boxes[aligned], self.target.boxes[self.placement.target_row[aligned]]
-        distributions = summary.compare_distributions(self._source_boxes(), self.target.boxes, boxes)
+        boxes, drawn = self._boxes[aligned], self.placement.target_row[aligned]
+        found = distributions(self._source_side(), self.target.boxes, self._aligned_side(boxes), self._jobs)
         depths = np.asarray(self.source.poses_3d)[self.placement.valid, self._root, 2]
-        distributions["depth"] = {
-            "source": summary.describe(np.sort(depths)) if self.source.absolute else {},
-            "aligned": summary.describe(np.sort(self.placement.depth[aligned])),
+        depth = {
+            "source": describe(sample_of(depths)) if self.source.absolute else {},
+            "aligned": describe(sample_of(self.placement.depth[aligned].copy())),
         }
         return {
-            "schema": summary.SCHEMA,
+            "schema": SCHEMA,
             "version": VERSION,
             "seed": self.options.seed,
             "options": self.provenance["options"],
             "source": side_of(self.source),
             "target": side_of(self.target.dataset),
             "output": {"files": list(files), "poses": len(self), "dropped": self.dropped},
-            "distributions": distributions,
-            "fit": summary.fit(boxes, wanted, self._out_of_frame[aligned]),
+            "distributions": {**found.distributions, "depth": depth},
+            "groups": found.groups,
+            "outliers": found.outliers,
+            "fit": fit(boxes, self.target.boxes, drawn, self._out_of_frame[aligned], self._jobs),
         }
 
-    def _source_boxes(self) -> Floats | None:
-        """Boxes of the valid source poses in their own cameras; None if those are not known."""
-        source = self.source
-        if np.isnan(source.intrinsics[np.unique(source.camera)]).any():
+    def _aligned_side(self, boxes: Floats) -> Side:
+        """The aligned poses; unaligned ones come first, and are left out."""
+        first = self.placement.unaligned
+        sequences = [s._replace(start=s.start - first) for s in self.sequences if s.start >= first]
+        return Side(boxes, tuple(sequences))
+
+    def _source_side(self) -> Side | None:
+        """The valid source poses in their own images; None if those are not known."""
+        poses = ImagePoses(self.source)
+        if not poses.known:
             return None
-        if source.poses_2d is None and not source.absolute:
-            return None
-        pixels = source.intrinsics.astype(np.float32)
-        lens = distortion_table(source.cameras).astype(np.float32)
-        boxes = np.empty((len(source), 4), np.float32)
-
-        def work(start: int, stop: int) -> None:
-            rows = slice(start, stop)
-            camera = source.camera[rows]
-            if source.poses_2d is None:
-                image = _project_block(np.asarray(source.poses_3d)[rows], pixels[camera], lens[camera])
-            else:
-                image = gpa.joint_major(source.poses_2d[rows])
-            box = gpa.boxes_of_block(image, self._root, self._joints)
-            with np.errstate(invalid="ignore"):  # infinities, filtered out below
-                boxes[rows] = summary.normalise_boxes(box.T, pixels[camera, 4:], self.screen)
-
-        for_blocks(work, len(source), self._jobs)
-        boxes = boxes[self.placement.valid]
-        return boxes[np.isfinite(boxes).all(1)]
-
-
-def _project_block(poses: Floats, intrinsics: Floats, distortion: Floats | None = None) -> Floats:
-    """Pixels (J, 2, B) of a block of poses (B, J, 3); NaN behind the camera."""
-    major = gpa.joint_major(poses).transpose(0, 2, 1)
-    with np.errstate(all="ignore"):
-        image = project(major, intrinsics, distortion)
-        image[major[..., 2] <= 0] = np.nan
-    return image.transpose(0, 2, 1)
+        boxes = measure(poses, self._joints, self.screen, self._jobs)
+        boxes[~self.placement.valid] = np.nan
+        return Side(boxes, self.source.sequences)

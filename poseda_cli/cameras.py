@@ -74,6 +74,15 @@ def intrinsics_table(cameras: tuple[Camera, ...]) -> NDArray[np.float64]:
     return table
 
 
+def image_sizes(cameras: tuple[Camera, ...]) -> NDArray[np.float64]:
+    """(C, 2) width and height of each camera's images, pixels; NaN where unknown."""
+    sizes = intrinsics_table(cameras)[:, 4:]
+    for row, camera in enumerate(cameras):
+        if camera.size is not None:
+            sizes[row] = camera.size
+    return sizes
+
+
 def world_to_camera(points: Floats, rotation: Floats, centre: Floats) -> Floats:
     """Points seen from a camera: R (X - C), in double precision.
 
@@ -136,16 +145,31 @@ def project(points: Floats, intrinsics: Floats, distortion: Floats | None = None
     y = points[..., 1] / points[..., 2]
     if distortion is not None:
         x, y = _distort(x, y, distortion)
-    image = np.empty((*x.shape, 2), x.dtype)
-    image[..., 0] = x * intrinsics[..., 0] + intrinsics[..., 2]
-    image[..., 1] = y * intrinsics[..., 1] + intrinsics[..., 3]
+    # In the memory order of the points: where coordinates lie apart, each is one run through memory.
+    image = np.empty_like(points[..., :2], x.dtype)
+    fx, fy, cx, cy = _terms(intrinsics, 4)
+    for coordinate, f, c, along in ((0, fx, cx, x), (1, fy, cy, y)):
+        np.multiply(along, f, out=image[..., coordinate])
+        image[..., coordinate] += c
     return image
 
 
+def _terms(table: Floats, count: int) -> Floats:
+    """The first columns of a table, each in one piece: NumPy is slow on numbers that lie apart."""
+    return np.ascontiguousarray(np.moveaxis(table, -1, 0)[:count])
+
+
 def _distort(x: Floats, y: Floats, distortion: Floats) -> tuple[Floats, Floats]:
-    k1, k2, k3, p1, p2 = (distortion[..., term] for term in range(5))
+    k1, k2, k3, p1, p2 = _terms(distortion, 5)
     r2 = x * x + y * y
-    factor = 1 + r2 * (k1 + r2 * (k2 + r2 * k3)) + (p1 * y + p2 * x)
+    # In place from here on: on whole data sets most of the time goes into new memory.
+    factor = r2 * k3
+    for term in (k2, k1):
+        factor += term
+        factor *= r2
+    factor += 1
+    factor += p1 * y
+    factor += p2 * x
     return x * factor + p2 * r2, y * factor + p1 * r2
 
 

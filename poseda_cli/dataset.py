@@ -269,7 +269,7 @@ class PoseDataset:
             raise UsageError(f"stride is {stride}, expected at least 1.")
         if not self.sequences:
             raise InputError(f"{self.title}: holds no pose.")
-        bases = tuple(dict.fromkeys(_base(action) for action in self.actions))
+        bases = tuple(dict.fromkeys(base_action(action) for action in self.actions))
         _check_names(self.title, "subject", subjects, self.subjects, self.subjects)
         _check_names(self.title, "action", actions, (*self.actions, *bases), bases)
         _check_names(self.title, "camera", cameras, self.camera_names, self.camera_names)
@@ -277,7 +277,7 @@ class PoseDataset:
             sequence
             for sequence in self.sequences
             if (not subjects or sequence.subject in subjects)
-            and (not actions or sequence.action in actions or _base(sequence.action) in actions)
+            and (not actions or sequence.action in actions or base_action(sequence.action) in actions)
             and (not cameras or sequence.camera in cameras)
         ]
         if not chosen:
@@ -294,10 +294,13 @@ class PoseDataset:
             return selected
         return selected._take(chosen, stride)
 
+    def sequence_of(self, row: int) -> Sequence:
+        """The sequence that a row is in."""
+        return self.sequences[bisect_right(self.sequences, row, key=lambda sequence: sequence.start) - 1]
+
     def place(self, row: int) -> str:
         """Which pose a row is, in words; counted as read, as `source_index` and `target_index` are."""
-        starts = [sequence.start for sequence in self.sequences]
-        sequence = self.sequences[bisect_right(starts, row) - 1]
+        sequence = self.sequence_of(row)
         return f"{sequence.subject} {sequence.action}, camera {sequence.camera}, row {self.rows[row]} as read"
 
     def _take(self, chosen: list[Sequence], stride: int) -> PoseDataset:
@@ -408,7 +411,8 @@ def _check_alike(datasets: Listed[PoseDataset]) -> None:
                 )
 
 
-def _base(action: str) -> str:
+def base_action(action: str) -> str:
+    """An action without the number of its take: 'Walking' of 'Walking 1'."""
     head, _, number = action.rpartition(" ")
     return head if head and number.isdigit() else action
 

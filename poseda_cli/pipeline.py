@@ -33,6 +33,7 @@ class AlignedDataset(PoseDataset):
     provenance : version, options, seed and inputs
     summary : what summary.json holds
     whole : the source
+    sides : source, in the skeleton of the result, and target
     """
 
     source_index: NDArray[np.int64] = None  # type: ignore[assignment]  # after defaults of the base
@@ -41,6 +42,7 @@ class AlignedDataset(PoseDataset):
     provenance: dict[str, Any] = None  # type: ignore[assignment]
     summary: dict[str, Any] = None  # type: ignore[assignment]
     whole: PoseDataset = None  # type: ignore[assignment]
+    sides: tuple[PoseDataset, PoseDataset] = None  # type: ignore[assignment]
 
     has_3d = has_2d = True
     has_visible = False
@@ -135,6 +137,7 @@ def align(
         provenance=plan.provenance,
         summary=plan.summary(),
         whole=plan.whole,
+        sides=plan.sides,
     )
 
 

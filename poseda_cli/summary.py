@@ -1,141 +1,175 @@
-"""Distributions of 2D poses: place and size in the image, and the distance between two data sets."""
+"""What an alignment did: the distributions of its three sides, group by group, and how well poses met."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from poseda_cli.cameras import Floats, Screen, screen_divisor
+from poseda_cli import dataset
+from poseda_cli.blocks import BLOCK, for_blocks
+from poseda_cli.cameras import Floats
+from poseda_cli.distributions import QUANTITIES, describe, distances, histograms, sample_of, value_of
 
 SCHEMA = "poseda.summary/1"
-QUANTITIES = ("scale", "root_x", "root_y", "aspect")
-QUANTILES = {"min": 0.0, "p05": 0.05, "p25": 0.25, "p50": 0.5, "p75": 0.75, "p95": 0.95, "max": 1.0}
+# What `groups` are made by, and the name of a sequence's group.
+GROUPS: dict[str, Callable[[dataset.Sequence], str]] = {
+    "subject": lambda sequence: sequence.subject,
+    "action": lambda sequence: dataset.base_action(sequence.action),
+    "camera": lambda sequence: sequence.camera,
+}
+# A sequence stands out whose median lies this many deviations from that of all.
+FAR = 3.0
+MOST_OUTLIERS = 20
+# Of a normal distribution: quartile distance by deviation.
+QUARTILES = 1.349
+
+Rows = list[slice]
 
 
-def normalise_boxes(boxes: Floats, size: Floats, screen: Screen) -> Floats:
-    """Boxes in pixels to normalised screen.
+class Side(NamedTuple):
+    """Boxes, (N, 4) screen-normalised, row by row; NaN where there is none. And what the rows are of."""
 
-    Parameters
-    ----------
-    boxes : (N, 4) width, height, root x, root y in pixels, as `gpa.boxes` gives them
-    size : (N, 2) width and height of each pose's image
-    screen : as in `cameras.normalise_points`
-
-    Returns
-    -------
-    (N, 4) of the dtype of `boxes`
-    """
-    divisor = screen_divisor(size, screen)
-    scale, shift = (2 / divisor).astype(boxes.dtype), (size / divisor).astype(boxes.dtype)
-    return np.concatenate([boxes[:, :2] * scale, boxes[:, 2:] * scale - shift], axis=1)
+    boxes: Floats
+    sequences: tuple[dataset.Sequence, ...]
 
 
-def quantities(boxes: Floats) -> dict[str, Floats]:
-    """What the distributions are of.
+class Distributions(NamedTuple):
+    """The keys of summary.json that speak of distributions."""
 
-    Parameters
-    ----------
-    boxes : (N, 4) width, height, root x, root y, screen-normalised
-
-    Returns
-    -------
-    scale : (w + h) / 2; root_x, root_y : place of the pelvis; aspect : w / h. Each (N,), sorted.
-    """
-    w, h, x, y = boxes.T
-    with np.errstate(divide="ignore", invalid="ignore"):
-        aspect = np.where(h > 0, w / h, np.inf).astype(boxes.dtype)
-    values = {"scale": (w + h) / 2, "root_x": x, "root_y": y, "aspect": aspect[np.isfinite(aspect)]}
-    return {name: np.sort(column) for name, column in values.items()}
+    distributions: dict[str, Any]
+    groups: dict[str, dict[str, Any]]
+    outliers: list[dict[str, Any]]
 
 
-def describe(ordered: Floats) -> dict[str, float]:
-    """Mean, deviation and quantiles (linear, as numpy.quantile) of sorted values; empty for none."""
-    if not len(ordered):
-        return {}
-    cuts = np.quantile(ordered, list(QUANTILES.values()))
-    moments = {"mean": ordered.mean(dtype=np.float64), "std": ordered.std(dtype=np.float64)}
-    return {name: float(value) for name, value in (*moments.items(), *zip(QUANTILES, cuts, strict=True))}
-
-
-def distances(first: Floats, second: Floats) -> tuple[float, float] | tuple[None, None]:
-    """Wasserstein-1 and Kolmogorov-Smirnov distance of two samples, on all values.
+def distributions(source: Side | None, target: Floats, output: Side, jobs: int | None = None) -> Distributions:
+    """Distributions of place and size, and their distances to the target, of all poses and by group.
 
     Parameters
     ----------
-    first, second : (N,), (M,) sorted
+    source, output : their boxes, the output's aligned rows; source None where it has no 2D
+    target : (M, 4) its boxes
+    jobs : threads; without influence on the result
 
     Returns
     -------
-    Integral and maximum of |F - G|, F and G the empirical distribution functions; None for an empty
-    sample. The first has the unit of the values, the second lies in [0, 1].
+    distributions : quantity -> source, target, aligned: mean, std, quantiles; wasserstein, ks: before
+    (source to target) and after (aligned to target); histogram: counts for drawing
+    groups : subject, action, camera -> name -> poses, and quantity -> the same without the target's own
+    outliers : sequences of the source whose median of a quantity lies more than `FAR` deviations (by the
+    quartiles) from that of all poses, farthest first
     """
-    if not len(first) or not len(second):
-        return None, None
-    # Both are sorted, so that their merge needs no further sort: each value's rank is its own plus that
-    # in the other sample.
-    n, m = len(first), len(second)
-    of_second = np.arange(m) + np.searchsorted(first, second, side="right")
-    from_first = np.ones(n + m, bool)
-    from_first[of_second] = False
-    merged = np.empty(n + m)
-    merged[of_second], merged[from_first] = second, first
-    below = np.cumsum(from_first)
-    gap = np.abs(below / n - (np.arange(1, n + m + 1) - below) / m)
-    widths = np.diff(merged)
-    # Within equal values the functions are not defined yet; only the last of them counts.
-    last = np.append(widths > 0, True)
-    return float((gap[:-1] * widths).sum()), float(gap[last].max())
+    wanted = {name: sample_of(value_of(target, name)) for name in QUANTITIES}
+    before = source or Side(target[:0], ())
+    whole: dict[str, Any] = dict.fromkeys(QUANTITIES)
+    groups: dict[str, dict[str, Any]] = {}
+    tasks: list[tuple[dict[str, Any], str, tuple[Rows, Rows]]] = []
+    everything = [slice(0, None)]
+    tasks += [(whole, name, (everything, everything)) for name in QUANTITIES]
+    for kind, group, rows, count in _grouped(before.sequences, output.sequences):
+        entry: dict[str, Any] = {"poses": count, **dict.fromkeys(QUANTITIES)}
+        groups.setdefault(kind, {})[group] = entry
+        tasks += [(entry, name, rows) for name in QUANTITIES]
+
+    def work(start: int, stop: int) -> None:
+        for entry, name, rows in tasks[start:stop]:
+            samples = [_sample(side.boxes, part, name) for side, part in zip((before, output), rows, strict=True)]
+            entry[name] = _compared(samples[0], samples[1], wanted[name], with_target=entry is whole)
+
+    for_blocks(work, len(tasks), jobs, block=1)
+    return Distributions(whole, groups, _outliers(source, whole) if source else [])
 
 
-def compare_distributions(source: Floats | None, target: Floats, aligned: Floats) -> dict[str, Any]:
-    """The `distributions` of summary.json, but for depth.
-
-    Parameters
-    ----------
-    source, target, aligned : (N, 4) boxes, screen-normalised, finite; source None where it has no 2D
-
-    Returns
-    -------
-    quantity -> source, target, aligned: mean, std, quantiles; wasserstein, ks: before (source to
-    target) and after (aligned to target)
-    """
-    before = quantities(source) if source is not None else dict.fromkeys(QUANTITIES, np.empty(0))
-    wanted, after = quantities(target), quantities(aligned)
-    table: dict[str, Any] = {}
-    for name in QUANTITIES:
-        w_before, ks_before = distances(before[name], wanted[name])
-        w_after, ks_after = distances(after[name], wanted[name])
-        table[name] = {
-            "source": describe(before[name]),
-            "target": describe(wanted[name]),
-            "aligned": describe(after[name]),
-            "wasserstein": {"before": w_before, "after": w_after},
-            "ks": {"before": ks_before, "after": ks_after},
-        }
-    return table
+def _sample(boxes: Floats, rows: Rows, quantity: str) -> Floats:
+    values = [value_of(boxes[part], quantity) for part in rows]
+    return sample_of(values[0] if len(values) == 1 else np.concatenate([boxes[:0, 0], *values]))
 
 
-def fit(aligned: Floats, wanted: Floats, out_of_frame: NDArray[np.bool_]) -> dict[str, Any]:
+def _compared(source: Floats, aligned: Floats, target: Floats, with_target: bool) -> dict[str, Any]:
+    """One quantity, all three samples ascending."""
+    w_before, ks_before = distances(source, target)
+    w_after, ks_after = distances(aligned, target)
+    sides = {"source": source, **({"target": target} if with_target else {}), "aligned": aligned}
+    return {
+        **{side: describe(sample) for side, sample in sides.items()},
+        "wasserstein": {"before": w_before, "after": w_after},
+        "ks": {"before": ks_before, "after": ks_after},
+        **({"histogram": histograms(sides)} if with_target else {}),
+    }
+
+
+def _grouped(
+    source: Sequence[dataset.Sequence], aligned: Sequence[dataset.Sequence]
+) -> Iterator[tuple[str, str, tuple[Rows, Rows], int]]:
+    """Each kind and name of a group, its rows in source and output, and how many the latter are."""
+    for kind, name_of in GROUPS.items():
+        rows: dict[str, tuple[Rows, Rows]] = {}
+        for number, sequences in enumerate((source, aligned)):
+            for sequence in sequences:
+                pieces = rows.setdefault(name_of(sequence), ([], []))[number]
+                # Of sequences that follow each other one piece: no copy is needed to have it.
+                start = pieces.pop().start if pieces and pieces[-1].stop == sequence.start else sequence.start
+                pieces.append(slice(start, sequence.start + sequence.length))
+        for name, found in rows.items():
+            yield kind, name, found, sum(part.stop - part.start for part in found[1])
+
+
+def _outliers(side: Side, whole: dict[str, Any]) -> list[dict[str, Any]]:
+    found = chain(*(_far_sequences(side, name, whole[name]["source"]) for name in QUANTITIES))
+    return sorted(found, key=lambda entry: -entry["deviations"])[:MOST_OUTLIERS]
+
+
+def _far_sequences(side: Side, quantity: str, of_all: dict[str, float]) -> Iterator[dict[str, Any]]:
+    deviation = (of_all["p75"] - of_all["p25"]) / QUARTILES if of_all else 0
+    if not deviation:
+        return
+    for sequence in side.sequences:
+        values = value_of(side.boxes[sequence.start : sequence.start + sequence.length], quantity)
+        values = values[np.isfinite(values)]
+        median = float(np.median(values)) if len(values) else of_all["p50"]
+        off = abs(median - of_all["p50"]) / deviation
+        if off > FAR:
+            where = {key: getattr(sequence, key) for key in GROUPS}
+            yield {**where, "quantity": quantity, "median": median, "deviations": off}
+
+
+def fit(
+    aligned: Floats,
+    target: Floats,
+    drawn: NDArray[np.int64],
+    out_of_frame: NDArray[np.bool_],
+    jobs: int | None = None,
+) -> dict[str, Any]:
     """How well aligned poses meet the target poses that they were drawn to.
 
     Parameters
     ----------
-    aligned, wanted : (N, 4) boxes, row by row
+    aligned : (N, 4) boxes
+    target : (M, 4) boxes
+    drawn : (N,) row of the target that each pose was drawn to
     out_of_frame : (N,) whether some joint lies outside the image
+    jobs : threads
 
     Returns
     -------
     scale_relative_error : p50, p95, max of |scale / target scale - 1|; root_error_max : largest
     distance of the roots; out_of_frame : fraction of poses
     """
-    sizes = aligned[:, :2].sum(1, dtype=np.float64) / wanted[:, :2].sum(1, dtype=np.float64)
-    error = np.abs(sizes - 1)
-    roots = np.linalg.norm(aligned[:, 2:].astype(np.float64) - wanted[:, 2:], axis=1)
+    error, off = np.empty(len(aligned), np.float32), np.empty(len(aligned), np.float32)
+
+    def work(start: int, stop: int) -> None:
+        found = aligned[start:stop].T.astype(np.float64)
+        wanted = target[drawn[start:stop]].T.astype(np.float64)
+        error[start:stop] = np.abs((found[0] + found[1]) / (wanted[0] + wanted[1]) - 1)
+        off[start:stop] = np.hypot(found[2] - wanted[2], found[3] - wanted[3])
+
+    for_blocks(work, len(aligned), jobs, 8 * BLOCK)
     p50, p95, largest = np.quantile(error, [0.5, 0.95, 1.0])
     return {
         "scale_relative_error": {"p50": float(p50), "p95": float(p95), "max": float(largest)},
-        "root_error_max": float(np.max(roots)),
+        "root_error_max": float(off.max()),
         "out_of_frame": float(out_of_frame.mean()),
     }

@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poseda_cli import global_position as gpa
-from poseda_cli import summary
 from poseda_cli.cameras import Camera, Floats, Intrinsics, Screen, normalise_intrinsics
 from poseda_cli.dataset import PoseDataset
 from poseda_cli.errors import InputError, listed
+from poseda_cli.measurement import normalise_boxes
 from poseda_cli.skeleton import Skeleton, shared_joints
 from poseda_cli.validity import Invalid, check_valid
 
@@ -48,7 +48,7 @@ class TargetPoses:
         check_valid(target, valid, "target", invalid)
         sizes = target.intrinsics[target.camera][:, 4:]
         rows = np.flatnonzero(valid)
-        return cls(target, rows, summary.normalise_boxes(pixels, sizes, screen)[rows], screen)
+        return cls(target, rows, normalise_boxes(pixels, sizes, screen)[rows], screen)
 
 
 def with_intrinsics(target: PoseDataset, intrinsics: Intrinsics) -> PoseDataset:

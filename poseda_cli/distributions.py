@@ -1,0 +1,158 @@
+"""Distributions of place and size in the image, and the distance between two of them.
+
+Everything here is exact: quantiles, moments and distances are of all values, by sorting; histograms are
+there to be drawn, and nothing is computed from them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from poseda_cli.cameras import Floats
+
+QUANTITIES = ("scale", "root_x", "root_y", "aspect")
+QUANTILES = {"min": 0.0, "p05": 0.05, "p25": 0.25, "p50": 0.5, "p75": 0.75, "p95": 0.95, "max": 1.0}
+# A multiple of what a narrow terminal has room for, and fine enough for a figure in print.
+BINS = 60
+# A histogram leaves out this part at either end of the widest sample: one stray pose must not flatten the rest.
+TAIL = 0.001
+# Values in double precision at once.
+BLOCK = 65_536
+
+
+def value_of(boxes: Floats, quantity: str) -> Floats:
+    """What a distribution is of, row by row.
+
+    Parameters
+    ----------
+    boxes : (N, 4) width, height, root x, root y, screen-normalised
+    quantity : 'scale', (w + h) / 2; 'root_x', 'root_y', the place of the pelvis; 'aspect', w / h
+
+    Returns
+    -------
+    (N,) a new array; not finite where there is no value
+    """
+    w, h, x, y = boxes.T
+    if quantity == "scale":
+        return (w + h) / 2
+    if quantity == "aspect":
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return w / h
+    return (x if quantity == "root_x" else y).copy()
+
+
+def sample_of(values: Floats) -> Floats:
+    """The finite values in ascending order, which all functions below take; `values` are sorted in place."""
+    values.sort()
+    # What is not finite lies at the ends: NaN is sorted last.
+    if len(values) and not np.isfinite(values[[0, -1]]).all():
+        return values[np.isfinite(values)]
+    return values
+
+
+def describe(sample: Floats) -> dict[str, float]:
+    """Mean, deviation and quantiles (linear, as numpy.quantile) of a sample; empty for none."""
+    if not len(sample):
+        return {}
+    place = np.array(list(QUANTILES.values())) * (len(sample) - 1)
+    below = place.astype(np.int64)
+    above = np.minimum(below + 1, len(sample) - 1)
+    low, high = sample[below].astype(np.float64), sample[above].astype(np.float64)
+    cuts = low + (high - low) * (place - below)
+    mean = sample.mean(dtype=np.float64)
+    moments = {"mean": mean, "std": _deviation(sample, mean)}
+    return {name: float(value) for name, value in (*moments.items(), *zip(QUANTILES, cuts, strict=True))}
+
+
+def _deviation(sample: Floats, mean: np.float64) -> np.float64:
+    """As sample.std(dtype=float64), which would take twice the memory of the sample."""
+    pieces = (sample[start : start + BLOCK] for start in range(0, len(sample), BLOCK))
+    squares = [np.square(piece - mean, dtype=np.float64).sum() for piece in pieces]
+    return np.sqrt(np.sum(squares) / len(sample))
+
+
+def distances(first: Floats, second: Floats) -> tuple[float, float] | tuple[None, None]:
+    """Wasserstein-1 and Kolmogorov-Smirnov distance of two samples.
+
+    Parameters
+    ----------
+    first, second : (N,), (M,) ascending
+
+    Returns
+    -------
+    Integral and maximum of |F - G|, F and G the empirical distribution functions; None for an empty
+    sample. The first has the unit of the values, the second lies in [0, 1].
+
+    G, of the smaller sample, is constant between its own values, where F only rises: F - G changes its
+    sign there at most once, at a quantile of F, and is largest at the ends. So sums of F's values up to
+    those places are enough, and the samples are never merged.
+    """
+    if not len(first) or not len(second):
+        return None, None
+    many, few = (first, second) if len(first) >= len(second) else (second, first)
+    n, m = len(many), len(few)
+    dtype = np.result_type(many, few)
+    many, few = many.astype(dtype, copy=False), few.astype(dtype, copy=False)
+    steps = np.unique(few)
+    reached = np.searchsorted(few, steps, side="right")
+    passed = np.concatenate([[0], reached[:-1]])
+    before, after = np.searchsorted(many, steps, side="left"), np.searchsorted(many, steps, side="right")
+    ks = max(np.abs(after / n - reached / m).max(), np.abs(before / n - passed / m).max())
+
+    # Where F reaches the level that G has from one step to the next, and the two change places.
+    levels = (reached[:-1] * n + m - 1) // m
+    crossing = np.clip(many[levels - 1], steps[:-1], steps[1:])
+    crossed = np.searchsorted(many, crossing, side="left")
+    sums = _sums_below(many, np.concatenate([before, crossed, after[-1:], [n]]))
+    steps, crossing = steps.astype(np.float64), crossing.astype(np.float64)
+    # Integrals of F up to these places.
+    at_steps = (before * steps - sums[: len(steps)]) / n
+    at_crossing = (crossed * crossing - sums[len(steps) : -2]) / n
+    height = reached[:-1] / m
+    below = height * (crossing - steps[:-1]) - (at_crossing - at_steps[:-1])
+    above = (at_steps[1:] - at_crossing) - height * (steps[1:] - crossing)
+    # To the left of all steps G is 0, to the right 1.
+    tails = at_steps[0] + (sums[-1] - sums[-2] - (n - after[-1]) * steps[-1]) / n
+    return float(max((below + above).sum() + tails, 0.0)), float(ks)
+
+
+def _sums_below(values: Floats, ranks: NDArray[np.int64]) -> Floats:
+    """For each rank the sum of that many first values, without the sums in between."""
+    ends, place = np.unique(ranks, return_inverse=True)
+    starts = np.concatenate([[0], ends[:-1]])
+    # Of an empty piece reduceat gives the value at its start.
+    filled = ends > starts
+    pieces = np.zeros(len(ends))
+    pieces[filled] = np.add.reduceat(values[: ends[-1]], starts[filled], dtype=np.float64)
+    return np.cumsum(pieces)[place]
+
+
+def histograms(samples: Mapping[str, Floats], bins: int = BINS) -> dict[str, Any]:
+    """Counts of several samples in common bins, for drawing.
+
+    Parameters
+    ----------
+    samples : name -> (N,) ascending; empty ones are left out
+    bins : how many
+
+    Returns
+    -------
+    start, stop : of the range that is cut into bins of one width, which the outermost `TAIL` of a sample
+    may lie outside of; and for each name its counts
+    """
+    present = {name: sample for name, sample in samples.items() if len(sample)}
+    if not present:
+        return {}
+    ends = [np.quantile(sample, [TAIL, 1 - TAIL]) for sample in present.values()]
+    start, stop = min(end[0] for end in ends), max(end[1] for end in ends)
+    margin = (stop - start) / (2 * bins) or max(abs(start), 1.0) / bins
+    edges = np.linspace(start - margin, stop + margin, bins + 1)
+    return {
+        "start": float(edges[0]),
+        "stop": float(edges[-1]),
+        **{name: np.diff(np.searchsorted(sample, edges)).tolist() for name, sample in present.items()},
+    }

@@ -1,0 +1,217 @@
+"""What a figure of distributions shows, as data: `figures` draws it, and nothing is drawn here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from poseda_cli.cameras import Camera, Floats, Screen, image_sizes
+from poseda_cli.comparison import SIDES, image_poses
+from poseda_cli.dataset import Chunk, PoseDataset, Sequence
+from poseda_cli.global_position import joint_major
+from poseda_cli.heat import HeatMap
+from poseda_cli.measurement import ImagePoses
+from poseda_cli.placement import UNALIGNED
+from poseda_cli.skeleton import Skeleton
+
+EXAMPLES = 4
+
+
+class Pose(NamedTuple):
+    """A 2D pose in its image: (J, 2) pixels, width and height of the image, and what the joints are."""
+
+    points: NDArray[np.float32]
+    size: tuple[float, float]
+    skeleton: Skeleton
+
+
+class Frame(NamedTuple):
+    """An image frame with a pose in it, and maybe another one behind that."""
+
+    title: str
+    pose: Pose
+    behind: Pose | None = None
+
+
+class Example(NamedTuple):
+    """Frames that belong together: a pose before and after, or some poses of one data set."""
+
+    title: str
+    frames: tuple[Frame, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """A figure of distributions.
+
+    Parameters
+    ----------
+    sides : what is shown, from top to bottom: keys of `distributions`, and their names for people
+    reference : the side that stands faintly behind others
+    before_reference : those others
+    distributions : as in summary.json, with histograms
+    heat : side -> as `HeatMap.parts`; a side without 2D is missing
+    aspects : side -> height / width of its images, each once
+    examples : poses in their images
+    screen : normalisation
+    """
+
+    sides: dict[str, str]
+    reference: str
+    before_reference: tuple[str, ...]
+    distributions: dict[str, Any]
+    heat: dict[str, NDArray[np.float64]]
+    aspects: dict[str, tuple[float, ...]]
+    examples: tuple[Example, ...]
+    screen: Screen
+
+
+class Aligned(Protocol):
+    """What is needed of an alignment, in chunks or in memory."""
+
+    @property
+    def sides(self) -> tuple[PoseDataset, PoseDataset]:
+        """Source and target."""
+
+    @property
+    def cameras(self) -> tuple[Camera, ...]:
+        """What the chunks' camera column points to."""
+
+    @property
+    def sequences(self) -> tuple[Sequence, ...]:
+        """In row order."""
+
+    @property
+    def skeleton(self) -> Skeleton:
+        """Joint set of the aligned poses."""
+
+    @property
+    def screen(self) -> Screen:
+        """Normalisation."""
+
+    def __len__(self) -> int:
+        """Number of rows."""
+
+    def chunks(self) -> Iterator[Chunk]:
+        """All rows, in order."""
+
+
+def picture_of_alignment(aligned: Aligned, summary: dict[str, Any], jobs: int | None = None) -> Picture:
+    """The figure of an alignment: its three sides, and some poses before and after.
+
+    Parameters
+    ----------
+    aligned : what `pipeline.align` or `prepare` returned
+    summary : of it
+    jobs : threads; without influence on the result
+    """
+    source, target = map(ImagePoses, aligned.sides)
+    heat, examples = _run_through(aligned, source, target, jobs)
+    seen = {"source": source, "target": target} if source.known else {"target": target}
+    aspects = {side: _aspects(poses) for side, poses in seen.items()}
+    return Picture(
+        sides={side: side for side in ("source", "aligned", "target")},
+        reference="target",
+        before_reference=("aligned",),
+        distributions=summary["distributions"],
+        heat={**{side: _heat(poses, aligned.screen, jobs) for side, poses in seen.items()}, "aligned": heat.parts},
+        aspects={**aspects, "aligned": aspects["target"]},
+        examples=tuple(examples),
+        screen=aligned.screen,
+    )
+
+
+def picture_of_comparison(a: PoseDataset, b: PoseDataset, found: dict[str, Any], jobs: int | None = None) -> Picture:
+    """The figure of two data sets, and of what `comparison.compare` found."""
+    screen = found["options"]["screen"]
+    seen = dict(zip(SIDES, map(image_poses, (a, b)), strict=True))
+    names = {side: f"{side.upper()}: {poses.dataset.title}" for side, poses in seen.items()}
+    return Picture(
+        sides=names,
+        reference="b",
+        before_reference=("a",),
+        distributions=found["distributions"],
+        heat={side: _heat(poses, screen, jobs) for side, poses in seen.items()},
+        aspects={side: _aspects(poses) for side, poses in seen.items()},
+        examples=tuple(Example(names[side], tuple(_frames(poses))) for side, poses in seen.items()),
+        screen=screen,
+    )
+
+
+def spread(count: int, wanted: int) -> list[int]:
+    """Some of `count` rows: the middles of as many equal parts."""
+    return list(dict.fromkeys((2 * part + 1) * count // (2 * wanted) for part in range(min(wanted, count))))
+
+
+def _run_through(
+    aligned: Aligned, source: ImagePoses, target: ImagePoses, jobs: int | None
+) -> tuple[HeatMap, list[Example]]:
+    """All aligned poses once more: there are too many to keep them in case somebody wants to see them."""
+    sizes = image_sizes(aligned.cameras).astype(np.float32)
+    first = sum(sequence.length for sequence in aligned.sequences if sequence.copy == UNALIGNED)
+    wanted = [first + row for row in spread(len(aligned) - first, EXAMPLES)]
+    heat, start = HeatMap(aligned.screen), 0
+    examples: list[Example] = []
+    for chunk in aligned.chunks():
+        points, size = np.asarray(chunk.poses_2d), sizes[chunk.camera]
+        skip = min(max(first - start, 0), len(points))
+        heat.add(_blocks(points[skip:], size[skip:]), len(points) - skip, jobs)
+        for row in (row - start for row in wanted if start <= row < start + len(points)):
+            pose = Pose(points[row].copy(), (float(size[row, 0]), float(size[row, 1])), aligned.skeleton)
+            rows = _row(source, chunk.source_index[row]), _row(target, chunk.target_index[row])
+            examples.append(_before_and_after(source, target, pose, *rows))
+        start += len(points)
+    return heat, examples
+
+
+def _blocks(points: Floats, sizes: Floats) -> Callable[[slice], tuple[Floats, Floats]]:
+    return lambda rows: (joint_major(points[rows]), sizes[rows])
+
+
+def _row(poses: ImagePoses, index: int) -> int:
+    """The row of a pose that is known by its row as read, of which a selection may have left only some."""
+    return int(np.searchsorted(poses.dataset.rows, index))
+
+
+def _before_and_after(source: ImagePoses, target: ImagePoses, pose: Pose, before: int, behind: int) -> Example:
+    """A source pose in its own image, and aligned, with the target pose that it was aligned to behind it."""
+    frames = [Frame("aligned", pose, _pose(target, behind))]
+    if source.known:
+        frames.insert(0, Frame("source", _pose(source, before)))
+    return Example(f"{_sequence_name(source, before)} → {_sequence_name(target, behind)}", tuple(frames))
+
+
+def _frames(poses: ImagePoses) -> Iterator[Frame]:
+    """Some poses of a data set that can be seen."""
+    count = len(poses.dataset)
+    for middle in spread(count, EXAMPLES):
+        rows = range(middle, min(middle + count // EXAMPLES + 1, count))
+        row = next((row for row in rows if np.isfinite(poses.block(slice(row, row + 1))).all()), None)
+        if row is not None:
+            yield Frame(_sequence_name(poses, row), _pose(poses, row))
+
+
+def _pose(poses: ImagePoses, row: int) -> Pose:
+    width, height = poses.sizes[poses.dataset.camera[row]].tolist()
+    return Pose(poses.block(slice(row, row + 1))[..., 0].copy(), (width, height), poses.dataset.skeleton)
+
+
+def _sequence_name(poses: ImagePoses, row: int) -> str:
+    sequence = poses.dataset.sequence_of(row)
+    return f"{sequence.subject} {sequence.action}"
+
+
+def _heat(poses: ImagePoses, screen: Screen, jobs: int | None) -> NDArray[np.float64]:
+    heat = HeatMap(screen)
+    heat.add(lambda rows: (poses.block(rows), poses.block_sizes(rows)), len(poses.dataset), jobs)
+    return heat.parts
+
+
+def _aspects(poses: ImagePoses) -> tuple[float, ...]:
+    """Height / width of the images that poses are in, each once."""
+    sizes = poses.sizes[np.unique(poses.dataset.camera)]
+    return tuple(sorted({round(height / width, 3) for width, height in sizes.tolist()}))
