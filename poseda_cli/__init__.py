@@ -7,6 +7,7 @@ The Python API has the verbs of the command line, with the same defaults::
     source, target = poseda.read("data_3d_h36m.npz"), poseda.read("mpi_inf_3dhp_test_set")
     aligned = poseda.align(source, target, seed=0)
     poseda.write(aligned, "aligned")
+    distances = poseda.compare(aligned, target)["distributions"]
 
 `poseda.gpa` is the algorithm alone: arrays in, arrays out.
 """
@@ -20,11 +21,12 @@ from poseda_cli._version import VERSION
 
 if TYPE_CHECKING:
     from poseda_cli.cameras import Intrinsics
+    from poseda_cli.comparison import compare
     from poseda_cli.dataset import PoseDataset
     from poseda_cli.errors import PosedaError
     from poseda_cli.global_position import gpa
     from poseda_cli.layouts import read
-    from poseda_cli.output import write
+    from poseda_cli.output import plot, write
     from poseda_cli.pipeline import AlignedDataset, align
 
 __version__ = VERSION
@@ -36,7 +38,9 @@ __all__ = [
     "PosedaError",
     "__version__",
     "align",
+    "compare",
     "gpa",
+    "plot",
     "read",
     "write",
 ]
@@ -47,7 +51,9 @@ _HOMES = {
     "PoseDataset": "dataset",
     "PosedaError": "errors",
     "align": "pipeline",
+    "compare": "comparison",
     "gpa": "global_position",
+    "plot": "output",
     "read": "layouts",
     "write": "output",
 }

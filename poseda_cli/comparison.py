@@ -3,52 +3,64 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
 from poseda_cli._version import VERSION
 from poseda_cli.blocks import for_blocks
-from poseda_cli.cameras import Screen
+from poseda_cli.cameras import Floats, Screen
 from poseda_cli.dataset import PoseDataset
 from poseda_cli.distributions import QUANTITIES, describe, distances, histograms, sample_of, value_of
-from poseda_cli.errors import InputError, SkeletonError, listed
+from poseda_cli.errors import InputError, SkeletonError, UsageError, listed
+from poseda_cli.global_position import Joints
 from poseda_cli.measurement import ImagePoses, measure
 from poseda_cli.provenance import side_of
 from poseda_cli.skeleton import shared_joints
 
 SCHEMA = "poseda.comparison/1"
 SIDES = ("a", "b")
+MOST_PIXELS = 100_000
 
 
-def compare(a: PoseDataset, b: PoseDataset, *, screen: Screen = "aspect", jobs: int | None = None) -> dict[str, Any]:
+def compare(
+    a: PoseDataset,
+    b: PoseDataset,
+    *,
+    screen: Screen = "aspect",
+    image_size: tuple[int, int] | None = None,
+    jobs: int | None = None,
+) -> dict[str, Any]:
     """Distributions of scale, root position and aspect of two data sets, and their distances.
 
     Parameters
     ----------
     a, b : with 2D poses; or with 3D poses where they were filmed, which are then seen by their cameras
     screen : as in `cameras.normalise_points`
+    image_size : width and height in pixels of those images whose own size is not known
     jobs : threads; without influence on the result
 
     Returns
     -------
-    What `poseda compare --json` prints: a, b: as `source` in summary.json, with the number of poses that
-    were `measured`; distributions: quantity -> a, b: mean, std, quantiles; wasserstein, ks; histogram.
-    And depth, of the roots, where there is 3D. Extents are taken over the joints that both have.
+    What `poseda compare --json` prints: a, b: as `source` in summary.json, with what was measured ('2d', or
+    the 'projection' of 3D), how many poses could be, and the options that chose them; distributions:
+    quantity -> a, b: mean, std, quantiles; wasserstein, ks; histogram. And depth, of the roots, where
+    there is 3D. Extents are taken over the joints that both have.
 
     Raises
     ------
     InputError : a data set that cannot be seen (3D relative to its roots, an unknown camera or image
         size), or none of its poses has a place and a size
     SkeletonError : a data set without a pelvis
+    UsageError : a normalisation that there is not, an image without width or height
     """
+    if screen not in get_args(Screen):
+        raise UsageError(f"screen is {screen!r}, expected {listed(get_args(Screen))}.")
+    if image_size is not None:
+        a, b = with_image_size(a, image_size), with_image_size(b, image_size)
     joints = shared_joints(a.skeleton, b.skeleton)
-    boxes = []
-    for dataset, shared in zip((a, b), joints, strict=True):
-        found = measure(image_poses(dataset), shared, screen, jobs)
-        if not np.isfinite(found[:, 0]).any():
-            raise InputError(f"{dataset.title}: none of its {len(found):,} poses is finite and has an extent.")
-        boxes.append(found)
+    seen = image_poses(a), image_poses(b)
+    boxes = [_measured(poses, shared, screen, jobs) for poses, shared in zip(seen, joints, strict=True)]
     distributions: dict[str, Any] = dict.fromkeys(QUANTITIES)
 
     def work(start: int, stop: int) -> None:
@@ -57,14 +69,11 @@ def compare(a: PoseDataset, b: PoseDataset, *, screen: Screen = "aspect", jobs: 
 
     for_blocks(work, len(QUANTITIES), jobs, block=1)
     distributions["depth"] = {side: _depth(dataset) for side, dataset in zip(SIDES, (a, b), strict=True)}
-    sides = [
-        {**side_of(dataset), "measured": int(np.isfinite(found[:, 0]).sum()), "options": dict(dataset.origin.selection)}
-        for dataset, found in zip((a, b), boxes, strict=True)
-    ]
+    sides = [_side(dataset, found) for dataset, found in zip((a, b), boxes, strict=True)]
     return {
         "schema": SCHEMA,
         "version": VERSION,
-        "options": {"screen": screen},
+        "options": {"screen": screen, "image_size": image_size and list(image_size)},
         **dict(zip(SIDES, sides, strict=True)),
         "distributions": distributions,
     }
@@ -86,27 +95,63 @@ def image_poses(dataset: PoseDataset) -> ImagePoses:
         )
     if poses.without_camera:
         raise InputError(
-            f"{dataset.title}: 3D poses without 2D, and the camera of {listed(poses.without_camera)} is not known; "
-            "give the file with their 2D, too."
+            f"{dataset.title}: 3D poses without 2D, and the intrinsics of camera {_names(poses.without_camera)} are "
+            "not known; name an archive that has their 2D."
         )
     if poses.without_size:
         raise InputError(
-            f"{dataset.title}: the image size of {listed(poses.without_size)} is not known. "
+            f"{dataset.title}: the image size of camera {_names(poses.without_size)} is not known. "
             "Give it in pixels with --image-size WIDTH,HEIGHT."
         )
     return poses
 
 
 def with_image_size(dataset: PoseDataset, size: tuple[int, int]) -> PoseDataset:
-    """The data set with an image size for those of its cameras whose own is not known."""
+    """The data set with an image size for those of its cameras whose own is not known; a note says which.
+
+    Raises
+    ------
+    UsageError : a size that no image has
+    """
+    width, height = size
+    if not (0 < width <= MOST_PIXELS and 0 < height <= MOST_PIXELS):
+        raise UsageError(f"image size {width},{height}: expected width and height in pixels, 1 to {MOST_PIXELS:,}.")
+    lacking = ImagePoses(dataset).without_size
+    if not lacking:
+        return dataset
     cameras = [
         replace(camera, size=size) if camera.size is None and camera.intrinsics is None else camera
         for camera in dataset.cameras
     ]
-    return replace(dataset, cameras=tuple(cameras))
+    note = f"images of camera {_names(lacking)} are taken to be {width} x {height}, as --image-size says"
+    origin = replace(dataset.origin, notes=(*dataset.origin.notes, note))
+    return replace(dataset, cameras=tuple(cameras), origin=origin)
 
 
-def _compared(a: Any, b: Any) -> dict[str, Any]:
+def _measured(poses: ImagePoses, joints: Joints, screen: Screen, jobs: int | None) -> Floats:
+    boxes = measure(poses, joints, screen, jobs)
+    if not np.isfinite(boxes[:, 0]).any():
+        raise InputError(
+            f"{poses.dataset.title}: none of its {len(boxes):,} poses is finite, before the camera, and of any extent."
+        )
+    return boxes
+
+
+def _names(cameras: list[str]) -> str:
+    """Each once: the same camera may have filmed several subjects."""
+    return listed(dict.fromkeys(cameras))
+
+
+def _side(dataset: PoseDataset, boxes: Floats) -> dict[str, Any]:
+    return {
+        **side_of(dataset),
+        "of": "projection" if dataset.poses_2d is None else "2d",
+        "measured": int(np.isfinite(boxes[:, 0]).sum()),
+        "options": dict(dataset.origin.selection),
+    }
+
+
+def _compared(a: Floats, b: Floats) -> dict[str, Any]:
     wasserstein, ks = distances(a, b)
     sides = dict(zip(SIDES, (a, b), strict=True))
     return {

@@ -117,7 +117,8 @@ def distances(first: Floats, second: Floats) -> tuple[float, float] | tuple[None
     above = (at_steps[1:] - at_crossing) - height * (steps[1:] - crossing)
     # To the left of all steps G is 0, to the right 1.
     tails = at_steps[0] + (sums[-1] - sums[-2] - (n - after[-1]) * steps[-1]) / n
-    return float(max((below + above).sum() + tails, 0.0)), float(ks)
+    # Of equal samples rounding must leave nothing.
+    return float(max((below + above).sum() + tails, 0.0)) if ks else 0.0, float(ks)
 
 
 def _sums_below(values: Floats, ranks: NDArray[np.int64]) -> Floats:

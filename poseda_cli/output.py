@@ -6,21 +6,37 @@ import json
 import os
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from poseda_cli import conversion, summary
 from poseda_cli.conversion import Conversion
 from poseda_cli.dataset import ChunkSource, PoseDataset
 from poseda_cli.errors import UsageError
 from poseda_cli.exports import check_names, check_writable, export, losses
+from poseda_cli.json_text import json_text
+from poseda_cli.picture import Aligned, picture_of_alignment
 from poseda_cli.pipeline import AlignedDataset
 from poseda_cli.progress import Progress, silent
-from poseda_cli.storage.folder import new_folder
+from poseda_cli.storage.folder import new_file, new_folder
 
 SUMMARY = "summary.json"
 SCHEMAS = (summary.SCHEMA, conversion.SCHEMA)
 # What trainers' files are called that go by a name: of aligned poses, and of others.
 ALIGNED, CONVERTED = "gpa", "poses"
+
+
+class Figure(NamedTuple):
+    """A figure of an output: what its file is called, and what makes it of the summary."""
+
+    name: str
+    draw: Callable[[dict[str, Any], Path], None]
+
+
+def figure_of(aligned: Aligned, name: str, jobs: int | None = None) -> Figure:
+    """The distributions of an alignment, with some of its poses; PNG, SVG or PDF by the name's suffix."""
+    from poseda_cli.figures.distribution import plot_distribution
+
+    return Figure(name, lambda found, file: plot_distribution(picture_of_alignment(aligned, found, jobs), file))
 
 
 def write_output(
@@ -33,6 +49,7 @@ def write_output(
     overwrite: bool = False,
     inputs: Iterable[Path] = (),
     progress: Progress = silent,
+    figure: Figure | None = None,
 ) -> tuple[list[Path], dict[str, Any]]:
     """Write an alignment or a conversion into a folder that appears when all is done.
 
@@ -46,6 +63,7 @@ def write_output(
     overwrite : replace a folder that poseda wrote
     inputs : files being read, which the output may not contain
     progress : told how far it is
+    figure : a figure to be there, too
 
     Returns
     -------
@@ -61,6 +79,9 @@ def write_output(
         files = export(exports, source, temporary, name, progress)
         found = summarise(files)
         found["output"]["lost"] = losses(exports, source)
+        if figure:
+            found["output"]["figures"] = [figure.name]
+            figure.draw(found, temporary / figure.name)
         write_summary(found, temporary)
     return [folder / file for file in files], found
 
@@ -97,6 +118,27 @@ def write(
     write_output(source, source.summary, Path(out), [layout], name=name or CONVERTED, overwrite=overwrite)
 
 
+def plot(aligned: AlignedDataset, file: str | os.PathLike[str], overwrite: bool = False) -> None:
+    """Draw the distributions of an alignment, with some of its poses; takes the extra `plot`.
+
+    Parameters
+    ----------
+    aligned : what `align` returned
+    file : PNG, SVG or PDF by its suffix
+    overwrite : replace a file that is there
+
+    Raises
+    ------
+    UsageError : matplotlib is not installed, or no such format
+    OutputError : the place is taken, or the disk refuses
+    """
+    from poseda_cli.figures.canvas import check_plot
+
+    check_plot(Path(file))
+    with new_file(Path(file), overwrite) as temporary:
+        figure_of(aligned, temporary.name).draw(aligned.summary, temporary)
+
+
 def check_name(name: str) -> None:
     """Refuse a name that cannot be part of a file's.
 
@@ -112,7 +154,8 @@ def is_output(folder: Path) -> bool:
     """Whether a folder is an output of poseda and holds nothing else: --overwrite may replace it."""
     try:
         found = json.loads((folder / SUMMARY).read_text(encoding="utf-8"))
-        files = {SUMMARY, *found["output"]["files"]} if found["schema"] in SCHEMAS else set()
+        output = found["output"]
+        files = {SUMMARY, *output["files"], *output.get("figures", ())} if found["schema"] in SCHEMAS else set()
         return files == {entry.name for entry in folder.iterdir()}
     except (OSError, ValueError, KeyError, TypeError):
         return False
@@ -120,5 +163,4 @@ def is_output(folder: Path) -> bool:
 
 def write_summary(found: dict[str, Any], folder: Path) -> None:
     """Write summary.json: UTF-8, indented, keys in the order of the interface."""
-    text = json.dumps(found, indent=2, ensure_ascii=False)
-    (folder / SUMMARY).write_text(text + "\n", encoding="utf-8")
+    (folder / SUMMARY).write_text(json_text(found) + "\n", encoding="utf-8")

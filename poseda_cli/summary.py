@@ -21,8 +21,10 @@ GROUPS: dict[str, Callable[[dataset.Sequence], str]] = {
     "action": lambda sequence: dataset.base_action(sequence.action),
     "camera": lambda sequence: sequence.camera,
 }
-# A sequence stands out whose median lies this many deviations from that of all.
-FAR = 3.0
+# A sequence stands out whose median of one of these lies this many deviations from that of all. The shape of
+# the box is no matter of place and size: arms stretched out are no outlier.
+WATCHED = ("scale", "root_x", "root_y")
+FAR = 4.0
 MOST_OUTLIERS = 20
 # Of a normal distribution: quartile distance by deviation.
 QUARTILES = 1.349
@@ -59,8 +61,8 @@ def distributions(source: Side | None, target: Floats, output: Side, jobs: int |
     distributions : quantity -> source, target, aligned: mean, std, quantiles; wasserstein, ks: before
     (source to target) and after (aligned to target); histogram: counts for drawing
     groups : subject, action, camera -> name -> poses, and quantity -> the same without the target's own
-    outliers : sequences of the source whose median of a quantity lies more than `FAR` deviations (by the
-    quartiles) from that of all poses, farthest first
+    outliers : sequences of the source whose median scale or place lies more than `FAR` deviations (by the
+    quartiles) from that of all poses, each with the quantity that is farthest, farthest first
     """
     wanted = {name: sample_of(value_of(target, name)) for name in QUANTITIES}
     before = source or Side(target[:0], ())
@@ -118,8 +120,11 @@ def _grouped(
 
 
 def _outliers(side: Side, whole: dict[str, Any]) -> list[dict[str, Any]]:
-    found = chain(*(_far_sequences(side, name, whole[name]["source"]) for name in QUANTITIES))
-    return sorted(found, key=lambda entry: -entry["deviations"])[:MOST_OUTLIERS]
+    found: dict[tuple[str, ...], dict[str, Any]] = {}
+    far = chain(*(_far_sequences(side, name, whole[name]["source"]) for name in WATCHED))
+    for entry in sorted(far, key=lambda entry: -entry["deviations"]):
+        found.setdefault(tuple(entry[key] for key in GROUPS), entry)
+    return list(found.values())[:MOST_OUTLIERS]
 
 
 def _far_sequences(side: Side, quantity: str, of_all: dict[str, float]) -> Iterator[dict[str, Any]]:

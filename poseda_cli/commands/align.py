@@ -9,6 +9,27 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from poseda_cli.commands.console import Console
+from poseda_cli.commands.selection import (
+    IN,
+    LAYOUTS_WRITTEN,
+    OUT,
+    Actions,
+    Cameras,
+    DryRun,
+    Jobs,
+    Name,
+    Out,
+    Overwrite,
+    Quiet,
+    ScreenName,
+    Stride,
+    Subjects,
+    SummaryJson,
+    TargetSubjects,
+    Verbose,
+    layout_option,
+    screen_option,
+)
 from poseda_cli.commands.sides import names_of, read_side
 from poseda_cli.errors import UsageError
 
@@ -17,7 +38,7 @@ if TYPE_CHECKING:
     from poseda_cli.cameras import Intrinsics
     from poseda_cli.dataset import PoseDataset
 
-IN, HOW, OUT, RUN = "What goes in", "How it is aligned", "What comes out", "How it runs"
+HOW = "How it is aligned"
 
 
 def align(
@@ -36,32 +57,16 @@ def align(
             show_default=False,
         ),
     ],
-    out: Annotated[
-        Path, typer.Option("--out", "-o", metavar="DIR", help="Folder to write; must not exist.", show_default=False)
-    ],
-    layout: Annotated[
-        str | None,
-        typer.Option(metavar="NAME", help="Layout of the source; else recognised by content.", rich_help_panel=IN),
-    ] = None,
-    target_layout: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Layout of the target.", rich_help_panel=IN)
-    ] = None,
-    subjects: Annotated[
-        list[str] | None, typer.Option(metavar="NAMES", help="Only these, e.g. S1,S5,S6,S7,S8.", rich_help_panel=IN)
-    ] = None,
-    actions: Annotated[
-        list[str] | None,
-        typer.Option(metavar="NAMES", help="Only these; 'Walking' includes 'Walking 1'.", rich_help_panel=IN),
-    ] = None,
-    cameras: Annotated[list[str] | None, typer.Option(metavar="NAMES", help="Only these.", rich_help_panel=IN)] = None,
-    stride: Annotated[int, typer.Option(metavar="N", min=1, help="Every N-th frame.", rich_help_panel=IN)] = 1,
-    target_subjects: Annotated[
-        list[str] | None, typer.Option(metavar="NAMES", help="Only these, e.g. TS1.", rich_help_panel=IN)
-    ] = None,
-    target_cameras: Annotated[
-        list[str] | None, typer.Option(metavar="NAMES", help="Only these.", rich_help_panel=IN)
-    ] = None,
-    target_stride: Annotated[int, typer.Option(metavar="N", min=1, help="Every N-th frame.", rich_help_panel=IN)] = 1,
+    out: Out,
+    layout: Annotated[str | None, layout_option(help="Layout of the source; else recognised by content.")] = None,
+    target_layout: Annotated[str | None, layout_option(help="Layout of the target.")] = None,
+    subjects: Subjects = None,
+    actions: Actions = None,
+    cameras: Cameras = None,
+    stride: Stride = 1,
+    target_subjects: TargetSubjects = None,
+    target_cameras: Cameras = None,
+    target_stride: Stride = 1,
     intrinsics: Annotated[
         str | None,
         typer.Option(
@@ -74,10 +79,7 @@ def align(
         Literal["weak", "exact"],
         typer.Option(help="The paper's depth, or that of equal projected size.", rich_help_panel=HOW),
     ] = "weak",
-    screen: Annotated[
-        Literal["aspect", "axes"],
-        typer.Option(help="Normalise by width (every trainer's), or per axis.", rich_help_panel=HOW),
-    ] = "aspect",
+    screen: Annotated[ScreenName, screen_option(rich_help_panel=HOW)] = "aspect",
     pairing: Annotated[
         Literal["random"], typer.Option(help="A random target pose for each source pose.", rich_help_panel=HOW)
     ] = "random",
@@ -94,45 +96,35 @@ def align(
     ),
     to: Annotated[
         list[str] | None,
-        typer.Option(
-            "--to",
-            metavar="LAYOUT",
-            help="poseda, videopose3d, poseaug, mmpose, pstmo, poseaug-test or plain; repeatable.",
-            show_default="poseda",
-            rich_help_panel=OUT,
-        ),
+        typer.Option("--to", metavar="LAYOUT", help=LAYOUTS_WRITTEN, show_default="poseda", rich_help_panel=OUT),
     ] = None,
-    name: Annotated[
-        str, typer.Option(metavar="NAME", help="In file names: data_2d_h36m_NAME.npz.", rich_help_panel=OUT)
-    ] = "gpa",
+    name: Name = "gpa",
     include_source: Annotated[
         bool, typer.Option("--include-source", help="Write the unaligned source poses, too.", rich_help_panel=OUT)
     ] = False,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace a folder that poseda wrote.", rich_help_panel=OUT)
+    plot: Annotated[
+        bool,
+        typer.Option("--plot", help="Also draw distribution.png (extra `plot`).", rich_help_panel=OUT),
     ] = False,
-    jobs: Annotated[
-        int | None, typer.Option(metavar="N", min=1, help="Threads; default: all cores.", rich_help_panel=RUN)
-    ] = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", "-n", help="Read and check, write nothing.", rich_help_panel=RUN)
-    ] = False,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="The summary as JSON on stdout.", rich_help_panel=RUN)
-    ] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Errors only.", rich_help_panel=RUN)] = False,
-    verbose: Annotated[
-        bool, typer.Option("--verbose", "-v", help="Name every input file, action and camera.", rich_help_panel=RUN)
-    ] = False,
+    plot_format: Annotated[
+        Literal["png", "svg", "pdf"], typer.Option(help="What --plot draws.", rich_help_panel=OUT)
+    ] = "png",
+    overwrite: Overwrite = False,
+    jobs: Jobs = None,
+    dry_run: DryRun = False,
+    as_json: SummaryJson = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
 ) -> None:
     """Move each source pose to the place and size of a random target pose (GPA).
 
     Example: poseda align data_3d_h36m.npz -t mpi_inf_3dhp_test_set -o aligned
     """
     from poseda_cli.exports import check_names, check_writable, losses, needs_whole
+    from poseda_cli.figures.canvas import check_plot
     from poseda_cli.layouts import layout_module
     from poseda_cli.options import AlignOptions
-    from poseda_cli.output import check_name, is_output, write_output
+    from poseda_cli.output import check_name, figure_of, is_output, write_output
     from poseda_cli.pipeline import prepare
     from poseda_cli.storage.folder import check_free
 
@@ -149,6 +141,8 @@ def align(
     check_name(name)
     inputs = [*source, *target]
     check_free(out, overwrite, is_output, inputs)
+    if plot:
+        check_plot()
     whole: list[PoseDataset] = []
     # No name here for the source as read: it must be free once it has the output's joints.
     plan = prepare(
@@ -176,6 +170,7 @@ def align(
         overwrite=overwrite,
         inputs=inputs,
         progress=console.progress,
+        figure=figure_of(plan, f"distribution.{plot_format}", jobs) if plot else None,
     )
     _say_result(console, summary, out)
     if as_json:
@@ -218,9 +213,11 @@ def _say_plan(console: Console, plan: Alignment, out: Path, as_json: bool) -> No
 def _say_result(console: Console, summary: dict[str, Any], out: Path) -> None:
     if console.quiet:
         return
-    from poseda_cli.commands.tables import distribution_table
+    from poseda_cli.commands.tables import show_alignment
 
-    console.rich().print(distribution_table(summary))
+    show_alignment(console, summary)
+    for figure in summary["output"].get("figures", ()):
+        console.say(f"figure: {out / figure}")
     console.say(f"{summary['output']['poses']:,} poses in {out}; {_dropped(summary['output']['dropped'])}")
 
 

@@ -9,6 +9,7 @@ import typer
 
 from poseda_cli._version import VERSION
 from poseda_cli.commands.align import align
+from poseda_cli.commands.compare import compare
 from poseda_cli.commands.console import run
 from poseda_cli.commands.convert import convert
 from poseda_cli.commands.inspect import inspect
@@ -46,6 +47,7 @@ def _main(
 app.command(cls=ManyTargets)(align)
 app.command()(convert)
 app.command()(inspect)
+app.command()(compare)
 app.command()(sample)
 app.command()(layouts)
 app.command()(cameras)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import sys
@@ -12,13 +11,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Any, Literal, NoReturn
+from typing import Any, NoReturn
 
 from poseda_cli._version import VERSION
 from poseda_cli.errors import InputError, OutputError, PosedaError, UsageError
-
-if TYPE_CHECKING:
-    from rich.console import Console as RichConsole
+from poseda_cli.json_text import json_text
 
 FAULT, USAGE, INPUT, OUTPUT, INTERRUPTED, TERMINATED = 1, 2, 3, 4, 130, 143
 
@@ -59,15 +56,7 @@ class Console:
 
     def result_json(self, value: Any) -> None:
         """A JSON document on stdout."""
-        self.result(json.dumps(value, indent=2, ensure_ascii=False))
-
-    def rich(self, stderr: bool = True) -> RichConsole:
-        """A rich console on stderr or stdout; colour only on a terminal, and never with NO_COLOR."""
-        from rich.console import Console as RichConsole
-
-        # NO_COLOR asks rich for no colours; escape codes for bold would still be written.
-        colour: Literal["auto"] | None = None if os.environ.get("NO_COLOR") else "auto"
-        return RichConsole(stderr=stderr, quiet=self.quiet and stderr, highlight=False, color_system=colour)
+        self.result(json_text(value))
 
     @contextmanager
     def progress(self, label: str, total: int) -> Iterator[Callable[[int], object]]:

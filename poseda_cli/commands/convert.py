@@ -9,13 +9,27 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from poseda_cli.commands.console import Console
+from poseda_cli.commands.selection import (
+    LAYOUTS_WRITTEN,
+    OUT,
+    Actions,
+    Cameras,
+    DryRun,
+    Name,
+    Out,
+    Overwrite,
+    Quiet,
+    Stride,
+    Subjects,
+    SummaryJson,
+    Verbose,
+    layout_option,
+)
 from poseda_cli.commands.sides import names_of, read_side
 from poseda_cli.errors import InputError, UsageError, listed
 
 if TYPE_CHECKING:
     from poseda_cli.dataset import PoseDataset
-
-IN, OUT, RUN = "What goes in", "What comes out", "How it runs"
 
 
 def convert(
@@ -23,50 +37,23 @@ def convert(
         list[Path],
         typer.Argument(metavar="PATH", readable=False, help="Archives or folders of one data set.", show_default=False),
     ],
-    to: Annotated[
-        list[str],
-        typer.Option(
-            "--to",
-            metavar="LAYOUT",
-            help="poseda, videopose3d, poseaug, mmpose, pstmo, poseaug-test or plain; repeatable.",
-            show_default=False,
-        ),
-    ],
-    out: Annotated[
-        Path, typer.Option("--out", "-o", metavar="DIR", help="Folder to write; must not exist.", show_default=False)
-    ],
-    layout: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Layout of PATH; else recognised by content.", rich_help_panel=IN)
-    ] = None,
-    subjects: Annotated[
-        list[str] | None, typer.Option(metavar="NAMES", help="Only these, e.g. S1,S5,S6,S7,S8.", rich_help_panel=IN)
-    ] = None,
-    actions: Annotated[
-        list[str] | None,
-        typer.Option(metavar="NAMES", help="Only these; 'Walking' includes 'Walking 1'.", rich_help_panel=IN),
-    ] = None,
-    cameras: Annotated[list[str] | None, typer.Option(metavar="NAMES", help="Only these.", rich_help_panel=IN)] = None,
-    stride: Annotated[int, typer.Option(metavar="N", min=1, help="Every N-th frame.", rich_help_panel=IN)] = 1,
+    to: Annotated[list[str], typer.Option("--to", metavar="LAYOUT", help=LAYOUTS_WRITTEN, show_default=False)],
+    out: Out,
+    layout: Annotated[str | None, layout_option(help="Layout of PATH; else recognised by content.")] = None,
+    subjects: Subjects = None,
+    actions: Actions = None,
+    cameras: Cameras = None,
+    stride: Stride = 1,
     skeleton: Annotated[
         str | None,
         typer.Option(metavar="NAME", help="Joints to write; default: as read.", rich_help_panel=OUT),
     ] = None,
-    name: Annotated[
-        str, typer.Option(metavar="NAME", help="In file names: data_2d_h36m_NAME.npz.", rich_help_panel=OUT)
-    ] = "poses",
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace a folder that poseda wrote.", rich_help_panel=OUT)
-    ] = False,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", "-n", help="Read and check, write nothing.", rich_help_panel=RUN)
-    ] = False,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="The summary as JSON on stdout.", rich_help_panel=RUN)
-    ] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Errors only.", rich_help_panel=RUN)] = False,
-    verbose: Annotated[
-        bool, typer.Option("--verbose", "-v", help="Name every input file, action and camera.", rich_help_panel=RUN)
-    ] = False,
+    name: Name = "poses",
+    overwrite: Overwrite = False,
+    dry_run: DryRun = False,
+    as_json: SummaryJson = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
 ) -> None:
     """Write poses in another layout, without aligning them.
 

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from poseda_cli.commands.console import INPUT, Console
-from poseda_cli.errors import ArchiveError
+from poseda_cli.errors import ArchiveError, listed
 
 if TYPE_CHECKING:
     from poseda_cli.dataset import PoseDataset, Problem
     from poseda_cli.layouts.survey import Surveyed
+    from poseda_cli.pose_picture import PosePicture
     from poseda_cli.progress import Progress
     from poseda_cli.storage.archive import Archive
 
@@ -21,6 +22,8 @@ WORST_FIRST = ("error", "warning", "note")
 
 # Data sets described on many lines each; of the others a line, unless --verbose.
 MOST_IN_FULL = 20
+# Figures drawn: half a second and a file each.
+MOST_FIGURES = 20
 
 
 def inspect(
@@ -31,6 +34,15 @@ def inspect(
     layout: Annotated[
         str | None, typer.Option(metavar="NAME", help="Their layout; else recognised by content.")
     ] = None,
+    plot: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Also draw a few poses with the names of their joints: PNG, SVG or PDF by suffix (extra `plot`). Of "
+            "several data sets FILE, FILE-2 and so on.",
+        ),
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the FILE of --plot.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="A list on stdout, one object a data set.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Nothing on stderr but errors.")] = False,
     verbose: Annotated[
@@ -48,20 +60,84 @@ def inspect(
     console = Console(quiet, verbose)
     if layout is not None:
         layout_module(layout)
+    figures = None if plot is None else _Figures(plot, overwrite, paths)
     entries: list[dict[str, Any]] = []
     for found in survey(paths, layout, console.progress):
-        entry = _entry(found, console.progress)
+        drawn = {} if figures is None else {"figure": figures.add(found)}
+        entry = _entry(found, console.progress) | drawn
         del found  # its memory, before the next one is read
         if not as_json:
             in_full = verbose or len(entries) < MOST_IN_FULL
             console.result(("\n" if entries else "") + describe(entry, verbose) if in_full else _in_short(entry))
         entries.append(entry)
+    if figures is not None:
+        figures.write(console)
     if as_json:
         console.result_json(entries)
     wrong = sum(any(problem["severity"] == "error" for problem in entry["problems"]) for entry in entries)
     if wrong:
         console.say(f"{wrong} of {len(entries)} cannot be used as {'it is' if wrong == 1 else 'they are'}")
         raise typer.Exit(INPUT)
+
+
+class _Figures:
+    """The figures of --plot: collected while data sets are read, written when each is known to have its place.
+
+    Parameters
+    ----------
+    file : of the first data set that has a figure
+    overwrite : whether files may be replaced
+    inputs : what is read
+
+    Raises
+    ------
+    UsageError, OutputError : a figure cannot be made, or not there
+    """
+
+    def __init__(self, file: Path, overwrite: bool, inputs: Sequence[Path]) -> None:
+        from poseda_cli.figures.canvas import check_plot
+        from poseda_cli.storage.folder import check_free_file
+
+        check_plot(file)
+        check_free_file(file, overwrite, inputs)
+        self._file, self._overwrite, self._inputs = file, overwrite, inputs
+        self._pictures: dict[Path, PosePicture] = {}
+        self._without: dict[str, list[str]] = {}
+
+    def add(self, found: Surveyed) -> str | None:
+        """Take what is to be drawn of a data set; where that will be, or None if it has no figure."""
+        from poseda_cli.pose_picture import picture_of_poses
+        from poseda_cli.storage.files import printable
+        from poseda_cli.storage.folder import check_free_file
+
+        number = len(self._pictures) + 1
+        picture = None if found.dataset is None or number > MOST_FIGURES else picture_of_poses(found.dataset)
+        if picture is None or not picture.poses:
+            self._without.setdefault(_why_not(found.dataset, picture), []).append(found.paths[0])
+            return None
+        file = self._file if number == 1 else self._file.with_stem(f"{self._file.stem}-{number}")
+        check_free_file(file, self._overwrite, self._inputs)
+        self._pictures[file] = picture
+        return printable(str(file))
+
+    def write(self, console: Console) -> None:
+        """Draw them, and say so; say of which data sets there is none."""
+        from poseda_cli.figures.poses import plot_poses
+        from poseda_cli.storage.folder import new_file
+
+        for file, picture in self._pictures.items():
+            with new_file(file, self._overwrite, self._inputs) as temporary:
+                plot_poses(picture, temporary)
+            console.say(f"figure: {file}")
+        for reason, paths in self._without.items():
+            console.say(f"no figure of {listed(paths)}: {reason}")
+
+
+def _why_not(dataset: PoseDataset | None, picture: PosePicture | None) -> str:
+    """Why a data set has no figure."""
+    if dataset is None:
+        return "cannot be read"
+    return f"--plot draws {MOST_FIGURES} at most" if picture is None else "no pose has an extent"
 
 
 def _in_short(entry: dict[str, Any]) -> str:

@@ -25,7 +25,7 @@ def read_side(
     Parameters
     ----------
     console : where to say it
-    side : 'source' or 'target'
+    side : what it is called: 'source', 'target', 'A'
     paths, layout : see `layouts.read`
     selection : subjects, actions, cameras, stride, see `PoseDataset.select`
     whole : if given, the data set before the selection is appended
@@ -35,6 +35,11 @@ def read_side(
     dataset = read(paths, layout, console.progress)
     if whole is not None:
         whole.append(dataset)
+    return select_side(console, side, dataset, selection)
+
+
+def select_side(console: Console, side: str, dataset: PoseDataset, selection: tuple[Any, ...]) -> PoseDataset:
+    """Select from a data set that was read, as `read_side` does, and say what that left."""
     dataset = dataset.select(*selection)
     _say(console, side, dataset)
     return dataset

@@ -1,55 +1,166 @@
-"""Tables for people, by rich."""
+"""What `poseda align` and `poseda compare` show of distributions: a table, and histograms below it."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import sys
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from poseda_cli.commands.cells import (
+    GREEN,
+    NOTHING,
+    ORANGE,
+    Entry,
+    Side,
+    distance_format,
+    distances,
+    in_columns,
+    moments_format,
+)
+from poseda_cli.commands.groups import group_table, outlier_lines
+from poseda_cli.commands.histogram import histogram_rows
+from poseda_cli.commands.terminal import Terminal, terminal_of
+from poseda_cli.errors import listed
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
     from rich.table import Table
+    from rich.text import Text
 
-ROWS = {
+    from poseda_cli.commands.console import Console
+
+QUANTITIES = {
     "scale": "scale (w+h)/2",
     "root_x": "root x",
     "root_y": "root y",
     "aspect": "aspect w/h",
+    "depth": "depth (m)",
 }
+DRAWN = {"scale": "scale", "root_x": "root x", "root_y": "root y"}
+LABEL = max(map(len, QUANTITIES.values()))
 
 
-def distribution_table(summary: dict[str, Any]) -> Table:
-    """Place and size in the image: source, aligned, target, and the distance to the target.
+class View(NamedTuple):
+    """What is shown beside each other.
+
+    Parameters
+    ----------
+    sides : from left to right
+    distance : what the distances are of
+    extras : columns that the table has besides, most of them first; the first that fit are shown
+    """
+
+    sides: tuple[Side, ...]
+    distance: str
+    extras: tuple[tuple[str, ...], ...]
+
+
+ALIGNMENT = View(
+    (Side("source", "source", ORANGE), Side("target", "target", ""), Side("aligned", "aligned", GREEN)),
+    "distance to the target before and after",
+    (("quantiles", "ks"), ("ks",), ()),
+)
+COMPARISON = View(
+    (Side("a", "A", GREEN), Side("b", "B", "")),
+    "distance of A and B",
+    (("quantiles", "ks"), ("ks",)),
+)
+
+
+def show_alignment(console: Console, summary: Entry) -> None:
+    """Source, target and aligned poses, on stderr; with -v also by subject, action and camera.
 
     Parameters
     ----------
     summary : as in summary.json
     """
-    from rich.box import ASCII2, SIMPLE_HEAD
-    from rich.console import Console
-    from rich.table import Table
+    if console.quiet:
+        return
+    terminal = terminal_of(sys.stderr)
+    parts = [*_distributions(terminal, summary["distributions"], ALIGNMENT)]
+    if console.verbose:
+        for kind, groups in summary["groups"].items():
+            parts += ["", group_table(terminal, kind, groups)]
+    if summary["outliers"]:
+        parts += ["", "\n".join(outlier_lines(summary["outliers"]))]
+    console.say(terminal.render(*parts))
 
-    plain = not Console(stderr=True).encoding.lower().startswith("utf")
-    table = Table(box=ASCII2 if plain else SIMPLE_HEAD, pad_edge=False)
-    table.add_column("2D, normalised", no_wrap=True)
-    for side in ("source", "aligned", "target"):
-        table.add_column(side, justify="right", no_wrap=True)
-    table.add_column("distance", justify="right", no_wrap=True)
-    for name, title in ROWS.items():
-        entry = summary["distributions"][name]
-        cells = [_moments(entry[side], plain) for side in ("source", "aligned", "target")]
-        table.add_row(title, *cells, _change(**entry["wasserstein"], plain=plain))
-    depth = summary["distributions"]["depth"]
-    table.add_row("depth (m)", _moments(depth["source"], plain), _moments(depth["aligned"], plain))
-    table.caption = "mean and deviation; Wasserstein-1 distance to the target, before and after"
+
+def show_comparison(console: Console, comparison: Entry) -> None:
+    """Two data sets, on stdout.
+
+    Parameters
+    ----------
+    comparison : as `poseda compare --json` prints
+    """
+    terminal = terminal_of(sys.stdout)
+    parts: list[RenderableType] = [_legend(side, comparison[side.name]) for side in COMPARISON.sides]
+    parts += ["", *_distributions(terminal, comparison["distributions"], COMPARISON)]
+    console.result(terminal.render(*parts))
+
+
+def _legend(side: Side, entry: Entry) -> Text:
+    """Which data set it is, and which part of it."""
+    from rich.text import Text
+
+    chosen = [
+        f"{kind} {listed(names, most=4)}" for kind, names in entry["options"].items() if names and kind != "stride"
+    ]
+    if entry["options"]["stride"] > 1:
+        chosen.append(f"stride {entry['options']['stride']}")
+    name = listed(entry["paths"], most=1) + (f" ({'; '.join(chosen)})" if chosen else "")
+    return Text.assemble((side.title, side.colour), f"  {name}: {entry['measured']:,} poses measured")
+
+
+def _distributions(terminal: Terminal, distributions: Entry, view: View) -> Iterator[RenderableType]:
+    """The widest table that fits, what its numbers are, and the histograms."""
+    tables = {extras: _table(terminal, distributions, view.sides, extras) for extras in view.extras}
+    extras = next((extras for extras in view.extras if terminal.fits(tables[extras])), view.extras[-1])
+    yield tables[extras]
+    yield f"mean and deviation; {view.distance}" + ("; KS: Kolmogorov-Smirnov" if "ks" in extras else "")
+    drawn = {title: distributions[name]["histogram"] for name, title in DRAWN.items()}
+    for row in histogram_rows(terminal, drawn, view.sides, LABEL):
+        yield ""
+        yield row
+
+
+def _table(terminal: Terminal, distributions: Entry, sides: tuple[Side, ...], extras: Sequence[str]) -> Table:
+    names = [name for name in QUANTITIES if any(distributions[name].get(side.name) for side in sides)]
+    entries = [distributions[name] for name in names]
+    formats = [moments_format(entry.get(side.name, {}) for side in sides) for entry in entries]
+    table = terminal.new_table()
+    table.add_column("normalised 2D", min_width=LABEL)
+    columns: list[Sequence[str | Text]] = [[QUANTITIES[name] for name in names]]
+    for side in sides:
+        of_side = [entry.get(side.name) for entry in entries]
+        table.add_column(side.title, justify="center", style=side.colour)
+        columns.append(in_columns(_values(of_side, ("mean", "std"), formats), terminal.plus_minus))
+        if "quantiles" in extras:
+            table.add_column("5, 50, 95 %", justify="center", style=side.colour)
+            columns.append(in_columns(_values(of_side, ("p05", "p50", "p95"), formats), "  ", rest=">"))
+    steps = [_steps(entry.get("wasserstein")) for entry in entries]
+    formats = [distance_format(row, [entry]) for row, entry in zip(steps, entries, strict=True)]
+    table.add_column("Wasserstein-1", justify="center")
+    columns.append(distances(steps, formats, terminal.arrow))
+    if "ks" in extras:
+        steps = [_steps(entry.get("ks")) for entry in entries]
+        table.add_column("KS", justify="center")
+        columns.append(distances(steps, ["z.3f"] * len(steps), terminal.arrow))
+    for row in zip(*columns, strict=True):
+        table.add_row(*row)
     return table
 
 
-def _change(before: float | None, after: float | None, plain: bool) -> str:
-    if after is None:
-        return "-"
-    if before is None:
-        return f"{after:.4f}"
-    colour = "green" if after < before else "yellow"
-    return f"{before:.4f} {'->' if plain else '→'} [{colour}]{after:.4f}[/]"
+def _values(entries: Sequence[Entry | None], keys: Sequence[str], formats: Sequence[str]) -> list[list[str]]:
+    """Numbers of one side, row by row; None where a quantity has no such side, {} where the side has no values."""
+    return [
+        [format(entry[key], written) for key in keys] if entry else ["" if entry is None else NOTHING]
+        for entry, written in zip(entries, formats, strict=True)
+    ]
 
 
-def _moments(entry: dict[str, float], plain: bool) -> str:
-    return f"{entry['mean']:.2f} {'+-' if plain else '±'} {entry['std']:.2f}" if entry else "-"
+def _steps(distance: dict[str, float | None] | float | None) -> tuple[float | None, ...]:
+    """Before and after an alignment, or of two data sets, or of a quantity without distance."""
+    if isinstance(distance, dict):
+        return distance["before"], distance["after"]
+    return () if distance is None else (distance,)

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from poseda_cli.cameras import intrinsics_table
+from poseda_cli.cameras import image_sizes, intrinsics_table
 from poseda_cli.dataset import Chunk, ChunkSource
 from poseda_cli.exports.rows import gather, unknown_cameras
 from poseda_cli.progress import Progress, silent
@@ -49,7 +49,7 @@ def write(source: ChunkSource, folder: Path, name: str = "", progress: Progress 
 
 
 def _arrays(source: ChunkSource, rows: Chunk) -> dict[str, NDArray[Any] | None]:
-    lenses = intrinsics_table(source.cameras)[rows.camera]
+    lenses, sizes = intrinsics_table(source.cameras)[rows.camera], image_sizes(source.cameras)[rows.camera]
     known = not np.isnan(lenses).any()
     aligned = source.whole is not None
     copied = aligned or any(sequence.copy for sequence in source.sequences)
@@ -59,7 +59,7 @@ def _arrays(source: ChunkSource, rows: Chunk) -> dict[str, NDArray[Any] | None]:
         "poses_2d": rows.poses_2d,
         "joints": np.array(source.skeleton.joints),
         "intrinsics": lenses[:, :4].astype(np.float32) if known else None,
-        "image_size": lenses[:, 4:].astype(np.int32) if known else None,
+        "image_size": None if np.isnan(sizes).any() else sizes.astype(np.int32),
         "visible": rows.visible,
         "subject": np.repeat([sequence.subject for sequence in source.sequences], lengths),
         "action": np.repeat([sequence.action for sequence in source.sequences], lengths),

@@ -13,11 +13,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from poseda_cli.cameras import Camera, intrinsics_table, normalise_points
+from poseda_cli.cameras import Camera, image_sizes, intrinsics_table, normalise_points
 from poseda_cli.dataset import ChunkSource, Sequence
 from poseda_cli.exports.rows import image_points
 from poseda_cli.layouts.poseda import FILE, INTRINSICS, SCHEMA
 from poseda_cli.progress import Progress, silent
+
+# What is not known of a camera; else NaN.
+UNKNOWN = {"width": 0, "height": 0}
 
 
 def unwritable(source: ChunkSource) -> str | None:
@@ -31,7 +34,12 @@ def unwritable(source: ChunkSource) -> str | None:
 
 def losses(source: ChunkSource) -> list[str]:
     """What augmented.h5 does not hold of the data."""
-    return ["which joints are visible"] if source.has_visible else []
+    # Normalising takes the size, projecting the whole camera.
+    seen = image_sizes(source.cameras) if source.has_2d else intrinsics_table(source.cameras)
+    return [
+        *(["which joints are visible"] if source.has_visible else []),
+        *(["2D before cameras that are not known (NaN there)"] if np.isnan(seen).any() else []),
+    ]
 
 
 def write(source: ChunkSource, folder: Path, name: str = "", progress: Progress = silent) -> list[str]:
@@ -47,7 +55,7 @@ def _write_file(source: ChunkSource, path: Path, progress: Progress) -> None:
     import h5py
 
     rows, joints = len(source), len(source.skeleton)
-    sizes = intrinsics_table(source.cameras)[:, 4:]
+    sizes = image_sizes(source.cameras)
     with h5py.File(path, "w") as file:
         _write_attributes(file, source)
         file["cameras"] = _camera_rows(source.cameras)
@@ -92,8 +100,9 @@ def _camera_rows(cameras: tuple[Camera, ...]) -> NDArray[Any]:
     for row, camera in zip(rows, cameras, strict=True):
         row["name"] = camera.name.encode()
         for key in INTRINSICS:
-            unknown = 0 if key in ("width", "height") else np.nan
-            row[key] = getattr(camera.intrinsics, key) if camera.intrinsics else unknown
+            row[key] = getattr(camera.intrinsics, key) if camera.intrinsics else UNKNOWN.get(key, np.nan)
+        if camera.size:
+            row["width"], row["height"] = camera.size
         row["k"], row["p"] = (camera.distortion.k, camera.distortion.p) if camera.distortion else (np.nan, np.nan)
     return rows
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
+import warnings
+from bisect import bisect_right
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,19 +13,24 @@ from typing import TYPE_CHECKING, Any
 from poseda_cli.errors import UsageError, listed
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 FORMATS = ("png", "svg", "pdf")
 DOTS_PER_INCH = 200
 
-# Of Okabe and Ito's palette, which people with any colour vision tell apart.
+# Of Okabe and Ito's palette, which people with any colour vision tell apart; its blue made darker and its
+# vermilion lighter, so that left and right differ where they are printed grey, too.
 SOURCE, ALIGNED, TARGET = "#E69F00", "#009E73", "#4D4D4D"
-LEFT, RIGHT, MIDDLE = "#0072B2", "#D55E00", "#333333"
+LEFT, RIGHT, MIDDLE = "#005A96", "#EE6C4D", "#333333"
 FAINT = "#B8B8B8"
 
 STYLE: dict[str, Any] = {
     "font.size": 7,
-    "font.family": "DejaVu Sans",  # comes with matplotlib: the same everywhere
+    # DejaVu Sans comes with matplotlib: the same everywhere. An SVG names others for those who lack it.
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans", "Verdana", "Arial", "Helvetica"],
+    "text.parse_math": False,  # names of data sets may hold a $
     "axes.linewidth": 0.6,
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -71,7 +78,8 @@ def new_figure(width: float, height: float) -> Iterator[Figure]:
     from matplotlib import style
     from matplotlib.figure import Figure
 
-    with style.context(STYLE, after_reset=True):
+    with style.context(STYLE, after_reset=True), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from")  # a name in a script that the font lacks
         yield Figure(figsize=(width, height), dpi=DOTS_PER_INCH)
 
 
@@ -79,3 +87,50 @@ def save(figure: Figure, file: Path) -> None:
     """Write a figure; PNG, SVG or PDF by its suffix."""
     kind = file.suffix.lower().lstrip(".")
     figure.savefig(file, format=kind, metadata=METADATA[kind])
+
+
+def axes_at(figure: Figure, left: float, top: float, width: float, height: float, *, label: str = "") -> Axes:
+    """New axes, placed in inches from the figure's upper left corner.
+
+    Parameters
+    ----------
+    label : what they show; `Axes.get_label` and the id of their group in an SVG
+    """
+    whole_width, whole_height = figure.get_size_inches()
+    corner = left / whole_width, 1 - (top + height) / whole_height
+    axes = figure.add_axes((*corner, width / whole_width, height / whole_height), label=label)
+    axes.set_gid(label.replace(" ", "-") or None)
+    return axes
+
+
+def text_at(figure: Figure, left: float, top: float, text: str, **style: Any) -> None:
+    """Write text; its place in inches from the figure's upper left corner."""
+    whole_width, whole_height = figure.get_size_inches()
+    figure.text(left / whole_width, 1 - top / whole_height, text, **style)
+
+
+def shortened(text: str, width: float, **font: Any) -> str:
+    """A name as it fits into so many inches: of one that is too long the middle is left out.
+
+    Parameters
+    ----------
+    text : to be written; what cannot be printed is replaced
+    width : inches
+    font : as of `matplotlib.font_manager.FontProperties`; size in points
+    """
+    from matplotlib.font_manager import FontProperties
+    from matplotlib.textpath import text_to_path
+
+    whole = "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in text)
+    properties = FontProperties(**font)
+
+    def points(text: str) -> float:
+        return text_to_path.get_text_width_height_descent(text, properties, ismath=False)[0]
+
+    def kept(count: int) -> str:
+        return f"{whole[: count - count // 2]}…{whole[len(whole) - count // 2 :]}"
+
+    if points(whole) <= 72 * width:
+        return whole
+    # The first that is too wide is one too many.
+    return kept(max(bisect_right(range(len(whole)), 72 * width, key=lambda count: points(kept(count))) - 1, 0))

@@ -287,8 +287,8 @@ def _recognised(path: Path, looks: list[Look], layout: str | None) -> tuple[list
         kinds = "; ".join(f"{name}: {listed(files, most=2)}" for name, files in layouts.items())
         raise AmbiguousLayoutError(
             path,
-            f"holds archives of several layouts ({kinds}). Name the files that you mean, or the layout with --layout "
-            "or --target-layout.",
+            f"holds archives of several layouts ({kinds}). Name the files that you mean, or their layout (--layout, "
+            "--target-layout, --other-layout).",
         )
     missing = [f"{e.path} (takes an extra, see `poseda inspect`)" for e in failures if isinstance(e, MissingExtraError)]
     return found, [*missing, *(str(e.path) for e in failures if not isinstance(e, MissingExtraError))]

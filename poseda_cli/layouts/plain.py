@@ -319,9 +319,9 @@ def _camera_names(lenses: NDArray[np.float64]) -> NDArray[Any]:
 
 
 def _camera(name: str, lens: NDArray[np.float64]) -> Camera:
-    if np.isnan(lens).any():
-        return Camera(name)
     fx, fy, cx, cy, width, height = lens.tolist()
+    if np.isnan(lens).any():
+        return Camera(name, size=None if np.isnan(width) else (round(width), round(height)))
     return Camera(name, Intrinsics(fx, fy, cx, cy, round(width), round(height)))
 
 

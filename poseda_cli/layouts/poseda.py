@@ -3,7 +3,7 @@
 `poses_3d` (N, J, 3) float32, metres, camera space (x right, y down, z forward), at the aligned
 position; `poses_2d` (N, J, 2) float32, linear projection with the pose's camera, screen-normalised;
 `camera` (N,) uint16, row of `cameras` (name, width, height, fx, fy, cx, cy in pixels, distortion k and
-p, NaN where not known); `source_index`, `target_index` (N,) int64, rows of source and target as read,
+p, NaN and 0 where not known); `source_index`, `target_index` (N,) int64, rows of source and target as read,
 -1 for none; `sequences` (subject, action, camera, copy, start, length), consecutive rows in the
 source's order, copy -1 for poses that were not aligned.
 
@@ -25,7 +25,7 @@ from poseda_cli.cameras import (
     Intrinsics,
     Screen,
     denormalise_points,
-    intrinsics_table,
+    image_sizes,
 )
 from poseda_cli.dataset import Origin, PoseDataset, Sequence, Stored, concatenate
 from poseda_cli.errors import ArchiveError, listed
@@ -83,7 +83,7 @@ def _read_one(archive: Archive) -> PoseDataset:
     if len(camera) and not 0 <= int(camera.min()) <= int(camera.max()) < len(cameras):
         found = f"points to cameras {camera.min()} to {camera.max()} of {len(cameras)}"
         raise ArchiveError(archive.name, found, "camera")
-    sizes = intrinsics_table(cameras)[:, 4:]
+    sizes = image_sizes(cameras)
     return PoseDataset(
         skeleton=skeleton,
         camera=camera.astype(np.uint16, copy=False),
@@ -124,9 +124,11 @@ def _screen(archive: Archive) -> Screen:
 def _camera(row: Any) -> Camera:
     known = not np.isnan(row["fx"])
     distorted = not np.isnan(row["k"]).any()
+    size = (int(row["width"]), int(row["height"]))
     return Camera(
         name=_text(row["name"]),
         intrinsics=Intrinsics(*(row[key].item() for key in INTRINSICS)) if known else None,
+        size=size if not known and all(size) else None,
         distortion=Distortion(tuple(row["k"].tolist()), tuple(row["p"].tolist())) if distorted else None,
     )
 

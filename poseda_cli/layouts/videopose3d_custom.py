@@ -55,7 +55,7 @@ class _Video(NamedTuple):
 
     name: str
     points: NDArray[Any]
-    size: str
+    size: tuple[int, int] | None
 
 
 def read(archives: list[Archive], progress: Progress) -> PoseDataset:
@@ -85,9 +85,9 @@ def read(archives: list[Archive], progress: Progress) -> PoseDataset:
     columns = Columns(total, skeletons.pop(), has_2d=True)
     with progress("reading", total) as advance:
         for name, video in videos.items():
-            columns.add(name, ACTION, Camera(name), len(video.points), poses_2d=video.points)
+            columns.add(name, ACTION, Camera(name, size=video.size), len(video.points), poses_2d=video.points)
             advance(len(video.points))
-    sizes = listed((f"{name} {video.size}" for name, video in videos.items()), most=4)
+    sizes = listed((f"{name} {_size_text(video.size)}" for name, video in videos.items()), most=4)
     notes = [*filter(None, map(detections.note, orders)), f"cameras unknown; image sizes: {sizes}"]
     return columns.dataset(ORIGIN, Stored(next(iter(orders)), screen="pixels"), notes=notes)
 
@@ -124,13 +124,17 @@ def _order(archive: Archive, videos: dict[str, NDArray[Any]]) -> Skeleton:
     return stored
 
 
-def _size(archive: Archive, video: str, points: NDArray[Any]) -> str:
-    """A video's image size as text, once the detections are known to lie in it."""
+def _size(archive: Archive, video: str, points: NDArray[Any]) -> tuple[int, int] | None:
+    """A video's image size, once the detections are known to lie in it."""
     metadata = archive.tree(METADATA)
     sizes = metadata.get("video_metadata") if isinstance(metadata, dict) else None
     size = sizes.get(video) if isinstance(sizes, dict) else None
     width, height = (size.get("w"), size.get("h")) if isinstance(size, dict) else (None, None)
-    if not all(isinstance(side, (int, float)) and side > 0 for side in (width, height)):
-        return "unknown"
+    if not (isinstance(width, int | float) and isinstance(height, int | float) and width > 0 and height > 0):
+        return None
     check_inside(sample(points[..., :2]), np.array([width, height]), archive.name, f"{POSES}[{video!r}]")
-    return f"{width:g} x {height:g}"
+    return round(width), round(height)
+
+
+def _size_text(size: tuple[int, int] | None) -> str:
+    return "unknown" if size is None else f"{size[0]} x {size[1]}"

@@ -1,4 +1,4 @@
-"""Output folders that appear whole or not at all."""
+"""Output folders and files that appear whole or not at all."""
 
 from __future__ import annotations
 
@@ -74,6 +74,47 @@ def check_free(target: Path, overwrite: bool, ours: Callable[[Path], bool], inpu
             f"{target}: exists and was not written by poseda, or holds other files; it is never replaced. "
             "Choose another."
         )
+
+
+@contextmanager
+def new_file(target: Path, overwrite: bool, inputs: Iterable[Path] = ()) -> Iterator[Path]:
+    """A temporary file beside `target`, with its suffix, that takes its place when the block ends well.
+
+    Parameters
+    ----------
+    target : where the file shall be; its folder must exist
+    overwrite : whether a file may be replaced
+    inputs : files and folders that are being read; the output may not be one of them, or lie in one
+
+    Raises
+    ------
+    OutputError : `target` exists and may not be replaced, or the disk refuses
+    """
+    check_free_file(target, overwrite, inputs)
+    with _as_output_error(target):
+        folder = Path(tempfile.mkdtemp(prefix=".", suffix=".poseda-tmp", dir=target.parent))
+        try:
+            temporary = folder / f"new{target.suffix}"
+            yield temporary
+            _finish(folder)
+            temporary.replace(target)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def check_free_file(target: Path, overwrite: bool, inputs: Iterable[Path] = ()) -> None:
+    """Refuse a place that a file may not take; see `new_file`."""
+    place = Path(os.path.realpath(target))
+    for path in inputs:
+        real = Path(os.path.realpath(path))
+        if place == real or real in place.parents:
+            raise OutputError(f"{target}: is, or lies in, the input {path.name}; choose another place.")
+    if target.is_dir():
+        raise OutputError(f"{target}: is a folder; name a file.")
+    if not target.parent.is_dir():
+        raise OutputError(f"{target}: its folder does not exist; make it first, or name another.")
+    if os.path.lexists(target) and not overwrite:
+        raise OutputError(f"{target}: exists already; --overwrite replaces it.")
 
 
 def _finish(folder: Path) -> None:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,11 @@ from rich.console import Console
 from rich.table import Table
 
 import poseda_cli as poseda
+from poseda_cli.alignment import Alignment
+from poseda_cli.dataset import join
 from poseda_cli.layouts import find
+from poseda_cli.options import AlignOptions
+from poseda_cli.pipeline import prepare
 
 # Training poses of Human3.6M after camera expansion, and valid poses of MPI-INF-3DHP's test set.
 SIZES = {"full": (1_559_752, 2_929), "small": (100_000, 600)}
@@ -103,15 +108,37 @@ def bench_align(poses: int, targets: int, folder: Path) -> list[dict[str, Any]]:
     return [
         row("reading the source, in camera space", "np.load of the same file", load),
         row("recognising the source", "np.load of the same file", known),
+        *bench_summary(source, target),
         memory_row(f"memory of align ({wall:.1f} s)", peak, bytes_of_poses),
         memory_row(f"memory of inspect ({inspect_wall:.1f} s)", inspect_peak, bytes_of_poses),
     ]
 
 
-def memory_row(what: str, peak: int, bytes_of_poses: int) -> dict[str, Any]:
+def bench_summary(source: Path, target: Path) -> list[dict[str, Any]]:
+    """What a summary costs beside the alignment that it describes, both in memory."""
+    sides = poseda.read(source), poseda.read(target)
+
+    def alignment() -> Alignment:
+        plan = prepare(*sides, AlignOptions(), jobs=THREADS)
+        join(plan.chunks())
+        return plan
+
+    plan = alignment()
+    cost = ratio(plan.summary, alignment, repeats=5)
+    tracemalloc.start()
+    plan.summary()
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return [
+        row("summary of an alignment", "the alignment, in memory", cost),
+        memory_row("memory of the summary", peak, len(plan) * JOINTS * 2 * 4, "its 2D poses"),
+    ]
+
+
+def memory_row(what: str, peak: int, bytes_of_poses: int, baseline: str = "its 3D poses") -> dict[str, Any]:
     return {
         "what": what,
-        "baseline": "its 3D poses",
+        "baseline": baseline,
         "value": peak / 2**20,
         "baseline_value": bytes_of_poses / 2**20,
         "ratio": peak / bytes_of_poses,

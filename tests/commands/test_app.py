@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-COMMANDS = ("align", "convert", "inspect", "sample", "layouts", "cameras", "skeletons")
+COMMANDS = ("align", "convert", "inspect", "compare", "sample", "layouts", "cameras", "skeletons")
 
 
 def test_version(poseda):

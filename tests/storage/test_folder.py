@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from poseda_cli.errors import OutputError
-from poseda_cli.storage.folder import new_folder
+from poseda_cli.storage.folder import check_free_file, new_file, new_folder
 
 MARKS = ("augmented.h5", "summary.json")
 
@@ -170,3 +170,123 @@ def test_longest_name_that_disks_take(name, tmp_path):
     with new_folder(tmp_path / name, False, marked) as folder:
         write(folder)
     assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+# Single files
+
+
+def refuse_file(target, overwrite, said, inputs=()):
+    """By the check that comes before any work, and by the writing itself."""
+    with pytest.raises(OutputError, match=said):
+        check_free_file(target, overwrite, inputs)
+    with pytest.raises(OutputError, match=said), new_file(target, overwrite, inputs):
+        pytest.fail("the block was entered")
+
+
+def test_file_appears_only_at_the_end_and_has_its_suffix(tmp_path):
+    target = tmp_path / "a.figure.PNG"
+    check_free_file(target, False)
+    with new_file(target, False) as file:
+        assert file.suffix == ".PNG"
+        file.write_text("new")
+        assert not target.exists()
+        assert file.stat().st_dev == tmp_path.stat().st_dev
+    assert contents(tmp_path) == {"a.figure.PNG": "new"}
+
+
+def test_file_has_the_permissions_of_any_new_file(tmp_path):
+    (tmp_path / "ordinary").touch()
+    with new_file(tmp_path / "figure.png", False) as file:
+        file.write_text("new")
+    modes = [stat.S_IMODE((tmp_path / name).stat().st_mode) for name in ("ordinary", "figure.png")]
+    assert modes[0] == modes[1]
+
+
+@pytest.mark.parametrize(
+    ("error", "raised"),
+    [(OwnError(), OwnError), (KeyboardInterrupt(), KeyboardInterrupt), (OSError(28, "No space"), OutputError)],
+    ids=["ours", "interrupt", "full disk"],
+)
+@pytest.mark.parametrize("existed", [False, True])
+def test_failure_leaves_no_file_behind_and_the_old_one_as_it_was(error, raised, existed, tmp_path):
+    target = tmp_path / "figure.png"
+    if existed:
+        target.write_text("old")
+    with pytest.raises(raised), new_file(target, True) as file:
+        file.write_text("half")
+        raise error
+    assert contents(tmp_path) == ({"figure.png": "old"} if existed else {})
+
+
+def test_block_that_writes_nothing_is_an_error(tmp_path):
+    (tmp_path / "figure.png").write_text("old")
+    with pytest.raises(OutputError, match="no such file"), new_file(tmp_path / "figure.png", True):
+        pass
+    assert contents(tmp_path) == {"figure.png": "old"}
+
+
+def test_existing_file_needs_overwrite(tmp_path):
+    target = tmp_path / "figure.png"
+    target.write_text("old")
+    refuse_file(target, False, "exists already; --overwrite replaces it")
+    assert contents(tmp_path) == {"figure.png": "old"}
+    with new_file(target, True) as file:
+        file.write_text("new")
+        assert target.read_text() == "old"
+    assert contents(tmp_path) == {"figure.png": "new"}
+
+
+def test_file_never_takes_the_place_of_a_folder(tmp_path):
+    ours(tmp_path / "aligned")
+    (tmp_path / "link").symlink_to("aligned")
+    for name in ("aligned", "link"):
+        refuse_file(tmp_path / name, True, "is a folder; name a file")
+    assert contents(tmp_path / "aligned") == dict.fromkeys(MARKS, "old")
+
+
+def test_link_is_replaced_and_not_what_it_leads_to(tmp_path):
+    (tmp_path / "real").write_text("old")
+    (tmp_path / "link").symlink_to("real")
+    (tmp_path / "dangling").symlink_to("nowhere")
+    for name in ("link", "dangling"):
+        refuse_file(tmp_path / name, False, "exists already")
+        with new_file(tmp_path / name, True) as file:
+            file.write_text("new")
+    assert contents(tmp_path) == {"real": "old", "link": "new", "dangling": "new"}
+
+
+@pytest.mark.parametrize(
+    "place", ["poses.npz", "way_in/figure.png", "data/figure.png", "data/deep/figure.png", "alias"]
+)
+def test_file_is_never_an_input_nor_in_one(place, tmp_path):
+    (tmp_path / "data" / "deep").mkdir(parents=True)
+    (tmp_path / "poses.npz").write_text("mine")
+    (tmp_path / "way_in").symlink_to("data")
+    (tmp_path / "alias").symlink_to("poses.npz")
+    refuse_file(tmp_path / place, True, "lies in, the input", [tmp_path / "poses.npz", tmp_path / "data"])
+    assert (tmp_path / "poses.npz").read_text() == "mine"
+    assert [path.name for path in (tmp_path / "data").iterdir()] == ["deep"]
+
+
+def test_file_may_lie_beside_an_input(tmp_path):
+    (tmp_path / "data").mkdir()
+    with new_file(tmp_path / "data.png", False, [tmp_path / "data"]) as file:
+        file.write_text("new")
+    assert (tmp_path / "data.png").read_text() == "new"
+
+
+@pytest.mark.parametrize("place", ["nowhere/figure.png", "file/figure.png"])
+def test_file_in_no_folder_is_refused_and_none_is_made(place, tmp_path):
+    (tmp_path / "file").write_text("mine")
+    with (
+        pytest.raises(OutputError, match="no such file or directory|not a directory"),
+        new_file(tmp_path / place, False),
+    ):
+        pytest.fail("the block was entered")
+    assert contents(tmp_path) == {"file": "mine"}
+
+
+def test_file_by_the_longest_name_that_disks_take(tmp_path):
+    with new_file(tmp_path / ("n" * 251 + ".png"), False) as file:
+        file.write_text("new")
+    assert contents(tmp_path) == {"n" * 251 + ".png": "new"}

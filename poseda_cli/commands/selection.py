@@ -1,0 +1,44 @@
+"""Options that commands share: one name, one meaning, one text."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+# Panels of `--help`.
+IN, OUT, RUN = "What goes in", "What comes out", "How it runs"
+
+_names = partial(typer.Option, metavar="NAMES", rich_help_panel=IN)
+
+# What is read, and which part of it. A second side has the same with a word before: --target-cameras, --other-cameras.
+layout_option = partial(typer.Option, metavar="NAME", rich_help_panel=IN)
+Subjects = Annotated[list[str] | None, _names(help="Only these, e.g. S1,S5,S6,S7,S8.")]
+TargetSubjects = Annotated[list[str] | None, _names(help="Only these, e.g. TS1.")]
+Actions = Annotated[list[str] | None, _names(help="Only these; 'Walking' includes 'Walking 1'.")]
+Cameras = Annotated[list[str] | None, _names(help="Only these.")]
+Stride = Annotated[int, typer.Option(metavar="N", min=1, help="Every N-th frame.", rich_help_panel=IN)]
+
+# What is written.
+Out = Annotated[
+    Path, typer.Option("--out", "-o", metavar="DIR", help="Folder to write; must not exist.", show_default=False)
+]
+Name = Annotated[str, typer.Option(metavar="NAME", help="In file names: data_2d_h36m_NAME.npz.", rich_help_panel=OUT)]
+Overwrite = Annotated[
+    bool, typer.Option("--overwrite", help="Replace a folder that poseda wrote.", rich_help_panel=OUT)
+]
+LAYOUTS_WRITTEN = "poseda, videopose3d, poseaug, mmpose, pstmo, poseaug-test or plain; repeatable."
+
+# How 2D is normalised; on which panel depends on the command.
+ScreenName = Literal["aspect", "axes"]
+screen_option = partial(typer.Option, help="Normalise by width (every trainer's), or per axis.")
+
+# How it runs.
+_run = partial(typer.Option, rich_help_panel=RUN)
+Jobs = Annotated[int | None, _run(metavar="N", min=1, help="Threads; default: all cores.")]
+DryRun = Annotated[bool, _run("--dry-run", "-n", help="Read and check, write nothing.")]
+SummaryJson = Annotated[bool, _run("--json", help="The summary as JSON on stdout.")]
+Quiet = Annotated[bool, _run("--quiet", "-q", help="Errors only.")]
+Verbose = Annotated[bool, _run("--verbose", "-v", help="Name every input file, action and camera.")]
