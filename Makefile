@@ -8,7 +8,7 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 BIN := .venv/bin
 SIZE ?= full
 
-.PHONY: run test check bench sample clean
+.PHONY: run test check bench sample figure clean
 
 run: .venv/installed
 	$(BIN)/poseda align sample_data/data_3d_h36m.npz --target sample_data/mpi_inf_3dhp_test_set \
@@ -29,6 +29,13 @@ bench: .venv/installed-dev
 sample: .venv/installed
 	rm -rf sample_data
 	$(BIN)/poseda sample -o sample_data
+
+# Draws the figure of the README anew.
+figure: .venv/installed-dev
+	$(BIN)/poseda align sample_data/data_3d_h36m.npz --target sample_data/mpi_inf_3dhp_test_set \
+		-o aligned_sample --overwrite --plot --quiet
+	mkdir -p .readme
+	cp aligned_sample/distribution.png .readme/
 
 clean:
 	rm -rf .venv aligned_sample build *.egg-info

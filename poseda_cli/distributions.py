@@ -6,6 +6,7 @@ there to be drawn, and nothing is computed from them.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -20,6 +21,8 @@ QUANTILES = {"min": 0.0, "p05": 0.05, "p25": 0.25, "p50": 0.5, "p75": 0.75, "p95
 BINS = 60
 # A histogram leaves out this part at either end of the widest sample: one stray pose must not flatten the rest.
 TAIL = 0.001
+# Of fewer values none is left out.
+FEWEST = 20
 # Values in double precision at once.
 BLOCK = 65_536
 
@@ -148,7 +151,7 @@ def histograms(samples: Mapping[str, Floats], bins: int = BINS) -> dict[str, Any
     present = {name: sample for name, sample in samples.items() if len(sample)}
     if not present:
         return {}
-    ends = [np.quantile(sample, [TAIL, 1 - TAIL]) for sample in present.values()]
+    ends = [_trimmed_ends(sample) for sample in present.values()]
     start, stop = min(end[0] for end in ends), max(end[1] for end in ends)
     margin = (stop - start) / (2 * bins) or max(abs(start), 1.0) / bins
     edges = np.linspace(start - margin, stop + margin, bins + 1)
@@ -157,3 +160,10 @@ def histograms(samples: Mapping[str, Floats], bins: int = BINS) -> dict[str, Any
         "stop": float(edges[-1]),
         **{name: np.diff(np.searchsorted(sample, edges)).tolist() for name, sample in present.items()},
     }
+
+
+def _trimmed_ends(sample: Floats) -> tuple[float, float]:
+    """The ends of a sample without its tails: one value at least, if there are not very few."""
+    last = len(sample) - 1
+    cut = min(math.ceil(TAIL * last), last // FEWEST)
+    return float(sample[cut]), float(sample[last - cut])

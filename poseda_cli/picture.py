@@ -19,6 +19,8 @@ from poseda_cli.placement import UNALIGNED
 from poseda_cli.skeleton import Skeleton
 
 EXAMPLES = 4
+# Heat maps reach as far up and down as the tallest image, and this far in any case and at most, in half widths.
+LEAST_REACH, MOST_REACH = 1.0, 2.5
 
 
 class Pose(NamedTuple):
@@ -110,15 +112,19 @@ def picture_of_alignment(aligned: Aligned, summary: dict[str, Any], jobs: int | 
     jobs : threads; without influence on the result
     """
     source, target = map(ImagePoses, aligned.sides)
-    heat, examples = _run_through(aligned, source, target, jobs)
     seen = {"source": source, "target": target} if source.known else {"target": target}
     aspects = {side: _aspects(poses) for side, poses in seen.items()}
+    reach = _reach(aspects, aligned.screen)
+    heat, examples = _run_through(aligned, source, target, HeatMap(aligned.screen, reach), jobs)
     return Picture(
         sides={side: side for side in ("source", "aligned", "target")},
         reference="target",
         before_reference=("aligned",),
         distributions=summary["distributions"],
-        heat={**{side: _heat(poses, aligned.screen, jobs) for side, poses in seen.items()}, "aligned": heat.parts},
+        heat={
+            **{side: _heat(poses, HeatMap(aligned.screen, reach), jobs) for side, poses in seen.items()},
+            "aligned": heat,
+        },
         aspects={**aspects, "aligned": aspects["target"]},
         examples=tuple(examples),
         screen=aligned.screen,
@@ -130,13 +136,15 @@ def picture_of_comparison(a: PoseDataset, b: PoseDataset, found: dict[str, Any],
     screen = found["options"]["screen"]
     seen = dict(zip(SIDES, map(image_poses, (a, b)), strict=True))
     names = {side: f"{side.upper()}: {poses.dataset.title}" for side, poses in seen.items()}
+    aspects = {side: _aspects(poses) for side, poses in seen.items()}
+    reach = _reach(aspects, screen)
     return Picture(
         sides=names,
         reference="b",
         before_reference=("a",),
         distributions=found["distributions"],
-        heat={side: _heat(poses, screen, jobs) for side, poses in seen.items()},
-        aspects={side: _aspects(poses) for side, poses in seen.items()},
+        heat={side: _heat(poses, HeatMap(screen, reach), jobs) for side, poses in seen.items()},
+        aspects=aspects,
         examples=tuple(Example(names[side], tuple(_frames(poses))) for side, poses in seen.items()),
         screen=screen,
     )
@@ -144,18 +152,19 @@ def picture_of_comparison(a: PoseDataset, b: PoseDataset, found: dict[str, Any],
 
 def spread(count: int, wanted: int) -> list[int]:
     """Some of `count` rows: the middles of as many equal parts."""
-    return list(dict.fromkeys((2 * part + 1) * count // (2 * wanted) for part in range(min(wanted, count))))
+    parts = min(wanted, count)
+    return [(2 * part + 1) * count // (2 * parts) for part in range(parts)]
 
 
 def _run_through(
-    aligned: Aligned, source: ImagePoses, target: ImagePoses, jobs: int | None
-) -> tuple[HeatMap, list[Example]]:
+    aligned: Aligned, source: ImagePoses, target: ImagePoses, heat: HeatMap, jobs: int | None
+) -> tuple[NDArray[np.float64], list[Example]]:
     """All aligned poses once more: there are too many to keep them in case somebody wants to see them."""
     sizes = image_sizes(aligned.cameras).astype(np.float32)
     first = sum(sequence.length for sequence in aligned.sequences if sequence.copy == UNALIGNED)
     wanted = [first + row for row in spread(len(aligned) - first, EXAMPLES)]
-    heat, start = HeatMap(aligned.screen), 0
     examples: list[Example] = []
+    start = 0
     for chunk in aligned.chunks():
         points, size = np.asarray(chunk.poses_2d), sizes[chunk.camera]
         skip = min(max(first - start, 0), len(points))
@@ -165,7 +174,7 @@ def _run_through(
             rows = _row(source, chunk.source_index[row]), _row(target, chunk.target_index[row])
             examples.append(_before_and_after(source, target, pose, *rows))
         start += len(points)
-    return heat, examples
+    return heat.parts, examples
 
 
 def _blocks(points: Floats, sizes: Floats) -> Callable[[slice], tuple[Floats, Floats]]:
@@ -180,17 +189,16 @@ def _row(poses: ImagePoses, index: int) -> int:
 def _before_and_after(source: ImagePoses, target: ImagePoses, pose: Pose, before: int, behind: int) -> Example:
     """A source pose in its own image, and aligned, with the target pose that it was aligned to behind it."""
     frames = [Frame("aligned", pose, _pose(target, behind))]
-    if source.known:
-        frames.insert(0, Frame("source", _pose(source, before)))
+    if source.known and np.isfinite((own := _pose(source, before)).points).all():
+        frames.insert(0, Frame("source", own))
     return Example(f"{_sequence_name(source, before)} → {_sequence_name(target, behind)}", tuple(frames))
 
 
 def _frames(poses: ImagePoses) -> Iterator[Frame]:
     """Some poses of a data set that can be seen."""
-    count = len(poses.dataset)
-    for middle in spread(count, EXAMPLES):
-        rows = range(middle, min(middle + count // EXAMPLES + 1, count))
-        row = next((row for row in rows if np.isfinite(poses.block(slice(row, row + 1))).all()), None)
+    middles = spread(len(poses.dataset), EXAMPLES)
+    for middle, following in zip(middles, [*middles[1:], len(poses.dataset)], strict=True):
+        row = next((row for row in range(middle, following) if np.isfinite(_pose(poses, row).points).all()), None)
         if row is not None:
             yield Frame(_sequence_name(poses, row), _pose(poses, row))
 
@@ -205,10 +213,14 @@ def _sequence_name(poses: ImagePoses, row: int) -> str:
     return f"{sequence.subject} {sequence.action}"
 
 
-def _heat(poses: ImagePoses, screen: Screen, jobs: int | None) -> NDArray[np.float64]:
-    heat = HeatMap(screen)
+def _heat(poses: ImagePoses, heat: HeatMap, jobs: int | None) -> NDArray[np.float64]:
     heat.add(lambda rows: (poses.block(rows), poses.block_sizes(rows)), len(poses.dataset), jobs)
     return heat.parts
+
+
+def _reach(aspects: dict[str, tuple[float, ...]], screen: Screen) -> float:
+    tallest = max(aspect for found in aspects.values() for aspect in found)
+    return LEAST_REACH if screen == "axes" else min(max(tallest, LEAST_REACH), MOST_REACH)
 
 
 def _aspects(poses: ImagePoses) -> tuple[float, ...]:

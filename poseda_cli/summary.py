@@ -128,9 +128,9 @@ def _outliers(side: Side, whole: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _far_sequences(side: Side, quantity: str, of_all: dict[str, float]) -> Iterator[dict[str, Any]]:
-    deviation = (of_all["p75"] - of_all["p25"]) / QUARTILES if of_all else 0
-    if not deviation:
+    if not of_all:
         return
+    deviation = (of_all["p75"] - of_all["p25"]) / QUARTILES or of_all["std"] or np.inf
     for sequence in side.sequences:
         values = value_of(side.boxes[sequence.start : sequence.start + sequence.length], quantity)
         values = values[np.isfinite(values)]

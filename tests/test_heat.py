@@ -18,11 +18,12 @@ def normalised(points, sizes, screen):
     return np.concatenate([2 * points[..., :1] / wide - 1, (2 * points[..., 1:] - high) / wide], axis=-1)
 
 
-def parts(points, sizes, screen):
-    """By numpy.histogram2d: rows are y, from -1 at the top."""
+def parts(points, sizes, screen, rows=CELLS):
+    """By numpy.histogram2d: rows are y from the top, in cells as high as they are wide."""
+    down = np.linspace(-rows / CELLS, rows / CELLS, rows + 1)
     x, y = normalised(points, sizes, screen).reshape(-1, 2).T
     known = np.isfinite(x) & np.isfinite(y)
-    return np.histogram2d(y[known], x[known], [EDGES, EDGES])[0] / len(x)
+    return np.histogram2d(y[known], x[known], [down, EDGES])[0] / len(x)
 
 
 def heat_of(points, sizes, screen, jobs=1):
@@ -53,6 +54,16 @@ def test_equals_numpys_histogram_of_normalised_points(rng, screen):
     np.testing.assert_allclose(found, parts(points, sizes, screen), atol=1e-15)
     # 96 of 116 cells along either axis are on the screen.
     assert found.sum() == pytest.approx((96 / 116) ** 2, abs=0.02)
+
+
+def test_a_tall_image_is_seen_as_a_whole(rng):
+    size = np.full((200, 2), [720, 1280], np.float32)
+    points = (rng.uniform(0.01, 0.99, (200, 5, 2)) * [720, 1280]).astype(np.float32)
+    heat = HeatMap("aspect", reach=1280 / 720)
+    heat.add(block(points, size), 200)
+    assert heat.parts.shape == (172, CELLS)  # 2 * ceil(48 * 1.778)
+    assert heat.parts.sum() == pytest.approx(1)
+    np.testing.assert_allclose(heat.parts, parts(points, size, "aspect", rows=172), atol=1e-15)
 
 
 def test_rows_go_down_and_columns_to_the_right():

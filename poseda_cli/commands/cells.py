@@ -89,7 +89,9 @@ def number(value: float | None, written: str) -> str:
     return NOTHING if value is None else format(value, written)
 
 
-def distances(rows: Sequence[Sequence[float | None]], formats: Sequence[str], between: str) -> list[Text]:
+def distances(
+    rows: Sequence[Sequence[float | None]], formats: Sequence[str], between: str, judged: Sequence[bool] | None = None
+) -> list[Text]:
     """A column of distances; of one before and one after, the latter green where smaller, red where larger.
 
     Parameters
@@ -97,15 +99,17 @@ def distances(rows: Sequence[Sequence[float | None]], formats: Sequence[str], be
     rows : no, one or two distances each, None where one is not known
     formats : of each row
     between : what stands between before and after
+    judged : whether a row has colours; all have, if not given
     """
     from rich.text import Text
 
     texts = [[number(value, written) for value in row] for row, written in zip(rows, formats, strict=True)]
     column = []
-    for cell, shown, values in zip(in_columns(texts, between), texts, rows, strict=True):
+    in_colour = judged or [True] * len(rows)
+    for cell, shown, values, wanted in zip(in_columns(texts, between), texts, rows, in_colour, strict=True):
         text = Text(cell)
         known = [value for value in values if value is not None]
-        if len(known) == 2 and shown[0] != shown[1]:
+        if wanted and len(known) == 2 and shown[0] != shown[1]:
             text.stylize(GREEN if known[1] < known[0] else RED, cell.index(between) + len(between))
         column.append(text)
     return column

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 import signal
 import sys
@@ -84,7 +85,8 @@ def run(app: Callable[[], object]) -> NoReturn:
     signal.signal(signal.SIGTERM, _terminate)
     signal.signal(signal.SIGALRM, _again)
     sys.unraisablehook = _swallowed
-    sys.stdout.reconfigure(errors="surrogateescape")  # type: ignore[union-attr]  # names of files are bytes
+    codecs.register_error("poseda", _as_it_can_be)
+    sys.stdout.reconfigure(errors="poseda")  # type: ignore[union-attr]
     try:
         app()
         sys.exit(0)
@@ -103,6 +105,14 @@ def run(app: Callable[[], object]) -> NoReturn:
     except Exception as error:
         _report_fault(error)
         sys.exit(FAULT)
+
+
+def _as_it_can_be(error: UnicodeError) -> tuple[str | bytes, int]:
+    """Names of files are bytes, and are written as such; what a terminal has no sign for is written in ASCII."""
+    try:
+        return codecs.lookup_error("surrogateescape")(error)
+    except UnicodeError:
+        return codecs.lookup_error("backslashreplace")(error)
 
 
 def _close_stdout() -> None:

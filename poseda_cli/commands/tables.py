@@ -68,22 +68,20 @@ COMPARISON = View(
 
 
 def show_alignment(console: Console, summary: Entry) -> None:
-    """Source, target and aligned poses, on stderr; with -v also by subject, action and camera.
+    """Source, target and aligned poses, on stderr between empty lines; with -v also by subject, action and camera.
 
     Parameters
     ----------
     summary : as in summary.json
     """
-    if console.quiet:
-        return
     terminal = terminal_of(sys.stderr)
-    parts = [*_distributions(terminal, summary["distributions"], ALIGNMENT)]
+    parts = ["", *_distributions(terminal, summary["distributions"], ALIGNMENT)]
     if console.verbose:
         for kind, groups in summary["groups"].items():
             parts += ["", group_table(terminal, kind, groups)]
     if summary["outliers"]:
         parts += ["", "\n".join(outlier_lines(summary["outliers"]))]
-    console.say(terminal.render(*parts))
+    console.say(terminal.render(*parts, ""))
 
 
 def show_comparison(console: Console, comparison: Entry) -> None:
@@ -141,11 +139,13 @@ def _table(terminal: Terminal, distributions: Entry, sides: tuple[Side, ...], ex
     steps = [_steps(entry.get("wasserstein")) for entry in entries]
     formats = [distance_format(row, [entry]) for row, entry in zip(steps, entries, strict=True)]
     table.add_column("Wasserstein-1", justify="center")
-    columns.append(distances(steps, formats, terminal.arrow))
+    # GPA leaves the shape of a pose as it is: no success and no failure.
+    judged = [name != "aspect" for name in names]
+    columns.append(distances(steps, formats, terminal.arrow, judged))
     if "ks" in extras:
         steps = [_steps(entry.get("ks")) for entry in entries]
         table.add_column("KS", justify="center")
-        columns.append(distances(steps, ["z.3f"] * len(steps), terminal.arrow))
+        columns.append(distances(steps, ["z.3f"] * len(steps), terminal.arrow, judged))
     for row in zip(*columns, strict=True):
         table.add_row(*row)
     return table

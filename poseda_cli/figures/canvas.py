@@ -22,7 +22,7 @@ DOTS_PER_INCH = 200
 # Of Okabe and Ito's palette, which people with any colour vision tell apart; its blue made darker and its
 # vermilion lighter, so that left and right differ where they are printed grey, too.
 SOURCE, ALIGNED, TARGET = "#E69F00", "#009E73", "#4D4D4D"
-LEFT, RIGHT, MIDDLE = "#005A96", "#EE6C4D", "#333333"
+LEFT, RIGHT, MIDDLE = "#005A96", "#E2562F", "#333333"
 FAINT = "#B8B8B8"
 
 STYLE: dict[str, Any] = {
@@ -61,10 +61,14 @@ def check_plot(file: Path | None = None) -> None:
 
     Raises
     ------
-    UsageError : matplotlib is not installed, or no such format
+    UsageError : matplotlib is not installed or does not start, or no such format
     """
     if importlib.util.find_spec("matplotlib") is None:
         raise UsageError("--plot takes matplotlib: pip install 'poseda[plot]'.")
+    try:
+        importlib.import_module("matplotlib")
+    except (ImportError, ValueError) as error:  # a broken installation, or a wrong MPLBACKEND
+        raise UsageError(f"--plot takes matplotlib, which does not start: {error}") from error
     if file is not None and file.suffix.lower().lstrip(".") not in FORMATS:
         raise UsageError(f"--plot {file}: expected a file that ends in {listed(f'.{name}' for name in FORMATS)}.")
 

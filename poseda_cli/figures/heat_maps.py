@@ -32,8 +32,8 @@ class HeatMaps:
     def __init__(self, picture: Picture) -> None:
         self._picture = picture
         aspects = [aspect for found in picture.aspects.values() for aspect in found]
-        # The maps end at 1, whatever lies beyond.
-        self._half = min(max(map(self._border, aspects)), 1.0) + MARGIN
+        reach = min(len(heat) / heat.shape[1] for heat in picture.heat.values())
+        self._half = min(max(map(self._border, aspects)), reach) + MARGIN
 
     @property
     def height(self) -> float:
@@ -65,7 +65,8 @@ class HeatMaps:
             axes.text(0, 0, "no 2D", ha="center", va="center", color=TARGET)
             return
         heat = self._picture.heat[side]
-        axes.imshow(heat, colours, norm, extent=(-1, 1, 1, -1), aspect="auto", interpolation="nearest")
+        reach = len(heat) / heat.shape[1]
+        axes.imshow(heat, colours, norm, extent=(-1, 1, reach, -reach), aspect="auto", interpolation="nearest")
         for half in self._borders(side):
             axes.add_patch(Rectangle((-1, -half), 2, 2 * half, fill=False, edgecolor=TARGET, linewidth=0.5))
 

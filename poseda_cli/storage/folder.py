@@ -108,10 +108,11 @@ def check_free_file(target: Path, overwrite: bool, inputs: Iterable[Path] = ()) 
     for path in inputs:
         real = Path(os.path.realpath(path))
         if place == real or real in place.parents:
-            raise OutputError(f"{target}: is, or lies in, the input {path.name}; choose another place.")
-    if target.is_dir():
+            raise OutputError(f"{target}: is, or lies in, the input {path}; choose another place.")
+    # os.path asks without an error where a name is too long, or a folder may not be entered.
+    if os.path.isdir(target):  # noqa: PTH112
         raise OutputError(f"{target}: is a folder; name a file.")
-    if not target.parent.is_dir():
+    if not os.path.isdir(target.parent):  # noqa: PTH112
         raise OutputError(f"{target}: its folder does not exist; make it first, or name another.")
     if os.path.lexists(target) and not overwrite:
         raise OutputError(f"{target}: exists already; --overwrite replaces it.")

@@ -65,3 +65,9 @@ def test_without_plot_matplotlib_is_not_needed(source_file, target_folder, tmp_p
     result = run_without_matplotlib("align", source_file, "-t", target_folder, "-o", out, "--subjects", "S1")
     assert result.returncode == 0, result.stderr
     assert out.is_dir()
+
+
+def test_a_backend_that_does_not_exist_is_named_before_anything_is_done(align, tmp_path):
+    result = align(tmp_path / "out", "--plot", code=2, MPLBACKEND="nonsense")
+    assert "--plot takes matplotlib, which does not start" in result.stderr
+    assert "nonsense" in result.stderr

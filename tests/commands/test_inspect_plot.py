@@ -151,7 +151,9 @@ def test_a_figure_never_goes_among_what_is_read(poseda, target_folder, tmp_path)
 
 def test_a_folder_that_is_not_there(poseda, target_folder, tmp_path):
     result = poseda("inspect", target_folder, "--plot", "nowhere/a.png", code=4)
-    assert "error: nowhere/a.png: " in result.stderr
+    # Before anything is read.
+    assert result.stdout == ""
+    assert "error: nowhere/a.png: its folder does not exist" in result.stderr
     assert names_in(tmp_path) == []
 
 

@@ -23,6 +23,8 @@ ALL = list(SKELETONS.values())
 # What points of joints are like: a person, people folded up, and what no person is.
 SHAPES = ["standing", "curled up", "lying", "in a column", "in a row", "in one place"]
 SIZE = (1000.0, 1002.0)
+# For a skeleton, in pixels: BODY and TALL without INSET on either side, at 200 dots to the inch.
+ROOM = np.array([104 - 10, 146 - 10]) * 200 / 72
 
 
 def points_of(shape, skeleton, seed=0):
@@ -212,6 +214,18 @@ def test_one_scale_along_both_axes_and_for_both_views_of_a_body_and_y_down():
             assert lengths[3 * row] == pytest.approx(lengths[3 * row + 1])
 
 
+@pytest.mark.parametrize("views", [("lying", "in a column"), ("in a column", "lying")])
+def test_every_joint_has_room_whichever_view_is_the_wider(views):
+    front, turned = (points_of(shape, H36M17) for shape in views)
+    shown = picture(H36M17, ["standing"])
+    with drawn(replace(shown, poses=(shown.poses[0]._replace(front=front, turned=turned),))) as (_, panels):
+        for axes, points in zip(panels, (front, turned, shown.poses[0].image), strict=True):
+            places, panel = axes.transData.transform(points), axes.get_window_extent()
+            assert (np.ptp(places, axis=0) <= ROOM * 1.000001).all()
+            assert (places > [panel.x0, panel.y0]).all()
+            assert (places < [panel.x1, panel.y1]).all()
+
+
 @pytest.mark.parametrize("shape", ["standing", "in a column", "in a row"])
 @pytest.mark.parametrize("factor", [1e-20, 1.0, 37.0])
 def test_a_skeleton_fills_its_room_and_the_scale_is_as_long_as_it_says(shape, factor):
@@ -222,8 +236,7 @@ def test_a_skeleton_fills_its_room_and_the_scale_is_as_long_as_it_says(shape, fa
         extent = np.ptp(front.transData.transform(points), axis=0)
         room = front.get_window_extent()
         assert room.y0 < bottom <= top < room.y1
-        # BODY and TALL without INSET on either side, at 200 dots to the inch.
-        assert (extent / (np.array([94, 136]) * 200 / 72)).max() == pytest.approx(1, rel=1e-6)
+        assert (extent / ROOM).max() == pytest.approx(1, rel=1e-6)
         (bar,) = front.lines
         (text,) = [text.get_text() for text in front.texts if text.get_text().endswith(" m")]
         assert np.ptp(bar.get_xdata()) == pytest.approx(float(text.removesuffix(" m")), rel=1e-5)
