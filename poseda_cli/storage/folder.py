@@ -84,7 +84,8 @@ def new_file(target: Path, overwrite: bool, inputs: Iterable[Path] = ()) -> Iter
     ----------
     target : where the file shall be; its folder must exist
     overwrite : whether a file may be replaced
-    inputs : files and folders that are being read; the output may not be one of them, or lie in one
+    inputs : files that are being read; the output may not be one of them. It may lie in a folder that is read:
+        people look at what lies around them.
 
     Raises
     ------
@@ -106,9 +107,8 @@ def check_free_file(target: Path, overwrite: bool, inputs: Iterable[Path] = ()) 
     """Refuse a place that a file may not take; see `new_file`."""
     place = Path(os.path.realpath(target))
     for path in inputs:
-        real = Path(os.path.realpath(path))
-        if place == real or real in place.parents:
-            raise OutputError(f"{target}: is, or lies in, the input {path}; choose another place.")
+        if place == Path(os.path.realpath(path)):
+            raise OutputError(f"{target}: is the input {path}; choose another place.")
     # os.path asks without an error where a name is too long, or a folder may not be entered.
     if os.path.isdir(target):  # noqa: PTH112
         raise OutputError(f"{target}: is a folder; name a file.")

@@ -139,6 +139,8 @@ def test_json_is_the_summary_with_seconds(poseda, source_file, target_folder, ou
         "target",
         "output",
         "distributions",
+        "groups",
+        "outliers",
         "fit",
     }
 

@@ -273,7 +273,7 @@ def test_a_figure_that_cannot_be_is_refused_before_anything_is_read(poseda, targ
     inside = shutil.copytree(target_folder / "TS1", tmp_path / "TS1")
     for name, code, message in (
         ("figure.jpg", 2, "--plot figure.jpg: expected a file that ends in .png, .svg, .pdf."),
-        ("TS1/figure.png", 4, "TS1/figure.png: is, or lies in, the input TS1"),
+        ("nowhere/figure.png", 4, "nowhere/figure.png: its folder does not exist"),
         (".", 2, "expected a file that ends in"),
     ):
         result = poseda("compare", inside, tmp_path / "missing", "--plot", name, code=code)

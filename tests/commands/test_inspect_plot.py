@@ -142,11 +142,11 @@ def test_another_format_is_wrong_usage(poseda, target_folder, tmp_path, name):
     assert names_in(tmp_path) == []
 
 
-def test_a_figure_never_goes_among_what_is_read(poseda, target_folder, tmp_path):
-    shutil.copytree(target_folder / "TS1", tmp_path / "set" / "TS1")
-    result = poseda("inspect", "set", "--plot", "set/TS1/a.png", code=4)
-    assert "lies in, the input set" in result.stderr
-    assert names_in(tmp_path / "set" / "TS1") == ["annot_data.mat"]
+def test_the_folder_one_is_in_can_be_looked_at(poseda, target_folder, tmp_path):
+    shutil.copytree(target_folder / "TS1", tmp_path / "TS1")
+    for _ in range(2):  # the figure of the first time is in the way of nothing
+        poseda("inspect", ".", "--plot", "a.png", "--overwrite")
+    assert names_in(tmp_path) == ["TS1", "a.png"]
 
 
 def test_a_folder_that_is_not_there(poseda, target_folder, tmp_path):

@@ -108,7 +108,7 @@ def test_several_layouts_in_one_folder(refused, source_file, target_folder, tmp_
     shutil.copytree(target_folder, tmp_path / "data" / "test")
     shutil.copy(source_file, tmp_path / "data")
     assert_matches(
-        "data: holds archives of several layouts .*--layout or --target-layout", refused(target=tmp_path / "data")
+        "data: holds archives of several layouts .*--layout, --target-layout", refused(target=tmp_path / "data")
     )
 
 

@@ -255,24 +255,20 @@ def test_link_is_replaced_and_not_what_it_leads_to(tmp_path):
     assert contents(tmp_path) == {"real": "old", "link": "new", "dangling": "new"}
 
 
-@pytest.mark.parametrize(
-    "place", ["poses.npz", "way_in/figure.png", "data/figure.png", "data/deep/figure.png", "alias"]
-)
-def test_file_is_never_an_input_nor_in_one(place, tmp_path):
-    (tmp_path / "data" / "deep").mkdir(parents=True)
+@pytest.mark.parametrize("place", ["poses.npz", "alias"])
+def test_file_is_never_an_input(place, tmp_path):
     (tmp_path / "poses.npz").write_text("mine")
-    (tmp_path / "way_in").symlink_to("data")
     (tmp_path / "alias").symlink_to("poses.npz")
-    refuse_file(tmp_path / place, True, "lies in, the input", [tmp_path / "poses.npz", tmp_path / "data"])
+    refuse_file(tmp_path / place, True, "is the input", [tmp_path / "poses.npz"])
     assert (tmp_path / "poses.npz").read_text() == "mine"
-    assert [path.name for path in (tmp_path / "data").iterdir()] == ["deep"]
 
 
-def test_file_may_lie_beside_an_input(tmp_path):
+@pytest.mark.parametrize("place", ["data.png", "data/figure.png"])
+def test_file_may_lie_beside_an_input_and_in_a_folder_that_is_one(place, tmp_path):
     (tmp_path / "data").mkdir()
-    with new_file(tmp_path / "data.png", False, [tmp_path / "data"]) as file:
+    with new_file(tmp_path / place, False, [tmp_path / "data"]) as file:
         file.write_text("new")
-    assert (tmp_path / "data.png").read_text() == "new"
+    assert (tmp_path / place).read_text() == "new"
 
 
 @pytest.mark.parametrize("place", ["nowhere/figure.png", "file/figure.png"])
