@@ -20,7 +20,7 @@ from poseda_cli.blocks import for_blocks
 from poseda_cli.cameras import Floats
 from poseda_cli.dataset import Chunk, PoseDataset
 from poseda_cli.distributions import describe, sample_of
-from poseda_cli.measurement import ImagePoses, measure, normalise_boxes, project_block
+from poseda_cli.measurement import ImagePoses, depths_of, measure, normalise_boxes, project_block
 from poseda_cli.options import AlignOptions
 from poseda_cli.placement import UNALIGNED, Placement
 from poseda_cli.provenance import inputs_of, side_of
@@ -169,9 +169,9 @@ class Alignment:
         aligned = slice(self.placement.unaligned, None)
         boxes, drawn = self._boxes[aligned], self.placement.target_row[aligned]
         found = distributions(self._source_side(), self.target.boxes, self._aligned_side(boxes), self._jobs)
-        depths = np.asarray(self.source.poses_3d)[self.placement.valid, self._root, 2]
         depth = {
-            "source": describe(sample_of(depths)) if self.source.absolute else {},
+            "source": describe(sample_of(depths_of(self.source, np.flatnonzero(self.placement.valid)))),
+            "target": describe(sample_of(depths_of(self.target.dataset, self.target.rows))),
             "aligned": describe(sample_of(self.placement.depth[aligned].copy())),
         }
         return {

@@ -13,6 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 Screen = Literal["aspect", "axes"]
+# Larger images are none that somebody filmed.
+MOST_PIXELS = 100_000
 # Of any width: data is float32, cameras and means are float64.
 Floats = NDArray[Any]
 

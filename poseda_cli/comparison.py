@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from dataclasses import replace
 from typing import Any, get_args
 
@@ -9,18 +10,17 @@ import numpy as np
 
 from poseda_cli._version import VERSION
 from poseda_cli.blocks import for_blocks
-from poseda_cli.cameras import Floats, Screen
+from poseda_cli.cameras import MOST_PIXELS, Floats, Screen
 from poseda_cli.dataset import PoseDataset
-from poseda_cli.distributions import QUANTITIES, describe, distances, histograms, sample_of, value_of
+from poseda_cli.distributions import QUANTITIES, ROUNDING, describe, distances, histograms, sample_of, value_of
 from poseda_cli.errors import InputError, SkeletonError, UsageError, listed
 from poseda_cli.global_position import Joints
-from poseda_cli.measurement import ImagePoses, measure
+from poseda_cli.measurement import ImagePoses, depths_of, measure
 from poseda_cli.provenance import side_of
 from poseda_cli.skeleton import shared_joints
 
 SCHEMA = "poseda.comparison/1"
 SIDES = ("a", "b")
-MOST_PIXELS = 100_000
 
 
 def compare(
@@ -44,8 +44,8 @@ def compare(
     -------
     What `poseda compare --json` prints: a, b: as `source` in summary.json, with what was measured ('2d', or
     the 'projection' of 3D), how many poses could be, and the options that chose them; distributions:
-    quantity -> a, b: mean, std, quantiles; wasserstein, ks; histogram. And depth, of the roots, where
-    there is 3D. Extents are taken over the joints that both have.
+    quantity -> a, b: mean, std, quantiles; wasserstein, ks; histogram. And the same of the depth of the roots,
+    where there is 3D. Extents are taken over the joints that both have.
 
     Raises
     ------
@@ -68,7 +68,7 @@ def compare(
             distributions[name] = _compared(*(sample_of(value_of(found, name)) for found in boxes))
 
     for_blocks(work, len(QUANTITIES), jobs, block=1)
-    distributions["depth"] = {side: _depth(dataset) for side, dataset in zip(SIDES, (a, b), strict=True)}
+    distributions["depth"] = _compared(*(sample_of(depths_of(dataset)) for dataset in (a, b)))
     sides = [_side(dataset, found) for dataset, found in zip((a, b), boxes, strict=True)]
     return {
         "schema": SCHEMA,
@@ -113,7 +113,10 @@ def with_image_size(dataset: PoseDataset, size: tuple[int, int]) -> PoseDataset:
     ------
     UsageError : a size that no image has
     """
-    width, height = size
+    try:
+        width, height = map(operator.index, size)
+    except (TypeError, ValueError):
+        raise UsageError(f"image size {size!r}: expected two whole numbers, width and height in pixels.") from None
     if not (0 < width <= MOST_PIXELS and 0 < height <= MOST_PIXELS):
         raise UsageError(f"image size {width},{height}: expected width and height in pixels, 1 to {MOST_PIXELS:,}.")
     lacking = ImagePoses(dataset).without_size
@@ -152,7 +155,7 @@ def _side(dataset: PoseDataset, boxes: Floats) -> dict[str, Any]:
 
 
 def _compared(a: Floats, b: Floats) -> dict[str, Any]:
-    wasserstein, ks = distances(a, b)
+    wasserstein, ks = distances(a, b, ROUNDING)
     sides = dict(zip(SIDES, (a, b), strict=True))
     return {
         **{side: describe(sample) for side, sample in sides.items()},
@@ -160,9 +163,3 @@ def _compared(a: Floats, b: Floats) -> dict[str, Any]:
         "ks": ks,
         "histogram": histograms(sides),
     }
-
-
-def _depth(dataset: PoseDataset) -> dict[str, float]:
-    if dataset.poses_3d is None or not dataset.absolute:
-        return {}
-    return describe(sample_of(dataset.poses_3d[:, dataset.skeleton.root, 2].copy()))

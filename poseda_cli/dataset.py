@@ -411,6 +411,23 @@ def _check_alike(datasets: Listed[PoseDataset]) -> None:
                 )
 
 
+def with_printable_names(dataset: PoseDataset) -> PoseDataset:
+    """The data set with names that any file and terminal can hold: escapes for control characters and the like."""
+    names = [text for sequence in dataset.sequences for text in sequence[:3]] + [c.name for c in dataset.cameras]
+    if all(map(str.isprintable, dict.fromkeys(names))):
+        return dataset
+    sequences = [
+        Sequence(_printable(subject), _printable(action), _printable(camera), *rows)
+        for subject, action, camera, *rows in dataset.sequences
+    ]
+    cameras = [replace(camera, name=_printable(camera.name)) for camera in dataset.cameras]
+    return replace(dataset, sequences=tuple(sequences), cameras=tuple(cameras))
+
+
+def _printable(name: str) -> str:
+    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in name)
+
+
 def base_action(action: str) -> str:
     """An action without the number of its take: 'Walking' of 'Walking 1'."""
     head, _, number = action.rpartition(" ")

@@ -6,7 +6,6 @@ there to be drawn, and nothing is computed from them.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -19,10 +18,11 @@ QUANTITIES = ("scale", "root_x", "root_y", "aspect")
 QUANTILES = {"min": 0.0, "p05": 0.05, "p25": 0.25, "p50": 0.5, "p75": 0.75, "p95": 0.95, "max": 1.0}
 # A multiple of what a narrow terminal has room for, and fine enough for a figure in print.
 BINS = 60
-# A histogram leaves out this part at either end of the widest sample: one stray pose must not flatten the rest.
-TAIL = 0.001
-# Of fewer values none is left out.
-FEWEST = 20
+# A histogram ends where a sample does, or this many widths of its middle 90 % beyond them: some stray poses must
+# not flatten the rest.
+REACH = 0.75
+# Projections in single precision meet their targets up to this, in half widths: 0.001 px of 2,000.
+ROUNDING = 1e-6
 # Values in double precision at once.
 BLOCK = 65_536
 
@@ -78,12 +78,14 @@ def _deviation(sample: Floats, mean: np.float64) -> np.float64:
     return np.sqrt(np.sum(squares) / len(sample))
 
 
-def distances(first: Floats, second: Floats) -> tuple[float, float] | tuple[None, None]:
+def distances(first: Floats, second: Floats, rounding: float = 0.0) -> tuple[float, float] | tuple[None, None]:
     """Wasserstein-1 and Kolmogorov-Smirnov distance of two samples.
 
     Parameters
     ----------
     first, second : (N,), (M,) ascending
+    rounding : values that differ by no more are the same to Kolmogorov-Smirnov. It counts how many lie
+        on one side of a place, and would take rounding around a frequent value for a difference.
 
     Returns
     -------
@@ -104,7 +106,9 @@ def distances(first: Floats, second: Floats) -> tuple[float, float] | tuple[None
     reached = np.searchsorted(few, steps, side="right")
     passed = np.concatenate([[0], reached[:-1]])
     before, after = np.searchsorted(many, steps, side="left"), np.searchsorted(many, steps, side="right")
-    ks = max(np.abs(after / n - reached / m).max(), np.abs(before / n - passed / m).max())
+    least = np.searchsorted(many, steps - dtype.type(rounding), side="left")
+    most = np.searchsorted(many, steps + dtype.type(rounding), side="right")
+    ks = max((reached / m - most / n).max(), (least / n - passed / m).max(), 0.0)
 
     # Where F reaches the level that G has from one step to the next, and the two change places.
     levels = (reached[:-1] * n + m - 1) // m
@@ -120,8 +124,9 @@ def distances(first: Floats, second: Floats) -> tuple[float, float] | tuple[None
     above = (at_steps[1:] - at_crossing) - height * (steps[1:] - crossing)
     # To the left of all steps G is 0, to the right 1.
     tails = at_steps[0] + (sums[-1] - sums[-2] - (n - after[-1]) * steps[-1]) / n
-    # Of equal samples rounding must leave nothing.
-    return float(max((below + above).sum() + tails, 0.0)) if ks else 0.0, float(ks)
+    # Of equal samples the sums must leave nothing.
+    equal = np.array_equal(after * m, reached * n) and np.array_equal(before * m, passed * n)
+    return 0.0 if equal else float(max((below + above).sum() + tails, 0.0)), float(ks)
 
 
 def _sums_below(values: Floats, ranks: NDArray[np.int64]) -> Floats:
@@ -145,25 +150,28 @@ def histograms(samples: Mapping[str, Floats], bins: int = BINS) -> dict[str, Any
 
     Returns
     -------
-    start, stop : of the range that is cut into bins of one width, which the outermost `TAIL` of a sample
-    may lie outside of; and for each name its counts
+    start, stop : of the range that is cut into bins of one width; for each name its counts; and `outside`:
+    for each name how many values lie beyond the range
     """
     present = {name: sample for name, sample in samples.items() if len(sample)}
     if not present:
         return {}
-    ends = [_trimmed_ends(sample) for sample in present.values()]
+    ends = [_ends(sample) for sample in present.values()]
     start, stop = min(end[0] for end in ends), max(end[1] for end in ends)
     margin = (stop - start) / (2 * bins) or max(abs(start), 1.0) / bins
     edges = np.linspace(start - margin, stop + margin, bins + 1)
+    counts = {name: np.diff(np.searchsorted(sample, edges)) for name, sample in present.items()}
     return {
         "start": float(edges[0]),
         "stop": float(edges[-1]),
-        **{name: np.diff(np.searchsorted(sample, edges)).tolist() for name, sample in present.items()},
+        **{name: found.tolist() for name, found in counts.items()},
+        "outside": {name: len(sample) - int(counts[name].sum()) for name, sample in present.items()},
     }
 
 
-def _trimmed_ends(sample: Floats) -> tuple[float, float]:
-    """The ends of a sample without its tails: one value at least, if there are not very few."""
-    last = len(sample) - 1
-    cut = min(math.ceil(TAIL * last), last // FEWEST)
-    return float(sample[cut]), float(sample[last - cut])
+def _ends(sample: Floats) -> tuple[float, float]:
+    """Where a sample ends, or would if nothing lay far from the rest."""
+    low, high = np.quantile(sample, [0.05, 0.95])
+    reach = REACH * (high - low)
+    first, behind = np.searchsorted(sample, low - reach), np.searchsorted(sample, high + reach, side="right")
+    return float(sample[first]), float(sample[behind - 1])

@@ -47,7 +47,7 @@ class ImagePoses:
         """Whether there are 2D poses, in images of known size."""
         return not (self.without_place or self.without_camera or self.without_size)
 
-    def block(self, rows: slice) -> Floats:
+    def block(self, rows: slice | NDArray[np.intp]) -> Floats:
         """(J, 2, B) float32 pixels of some poses; NaN behind the camera."""
         dataset = self.dataset
         if dataset.poses_2d is not None:
@@ -93,6 +93,13 @@ def measure(poses: ImagePoses, joints: Joints, screen: Screen, jobs: int | None 
     # Many short operations a block: threads get into each other's way in smaller ones.
     for_blocks(work, len(dataset), jobs, 2 * BLOCK)
     return boxes
+
+
+def depths_of(dataset: PoseDataset, rows: NDArray[np.int64] | slice = slice(None)) -> NDArray[np.float32]:
+    """(n,) depths of the roots of some poses in metres, a new array; none where it is not known how far they stood."""
+    if dataset.poses_3d is None or not dataset.absolute:
+        return np.empty(0, np.float32)
+    return np.array(dataset.poses_3d[rows, dataset.skeleton.root, 2])
 
 
 def normalise_boxes(boxes: Floats, size: Floats, screen: Screen) -> Floats:

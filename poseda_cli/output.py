@@ -134,6 +134,8 @@ def plot(aligned: AlignedDataset, file: str | os.PathLike[str], overwrite: bool 
     """
     from poseda_cli.figures.canvas import check_plot
 
+    if not isinstance(aligned, AlignedDataset):
+        raise UsageError(f"plot draws what align returned, not {type(aligned).__name__}.")
     check_plot(Path(file))
     with new_file(Path(file), overwrite) as temporary:
         figure_of(aligned, temporary.name).draw(aligned.summary, temporary)

@@ -16,7 +16,9 @@ from poseda_cli.global_position import joint_major
 from poseda_cli.heat import HeatMap
 from poseda_cli.measurement import ImagePoses
 from poseda_cli.placement import UNALIGNED
+from poseda_cli.provenance import selection_text
 from poseda_cli.skeleton import Skeleton
+from poseda_cli.spread import spread, spread_whole
 
 EXAMPLES = 4
 # Heat maps reach as far up and down as the tallest image, and this far in any case and at most, in half widths.
@@ -53,6 +55,7 @@ class Picture:
     Parameters
     ----------
     sides : what is shown, from top to bottom: keys of `distributions`, and their names for people
+    captions : the same names in full
     reference : the side that stands faintly behind others
     before_reference : those others
     distributions : as in summary.json, with histograms
@@ -63,6 +66,7 @@ class Picture:
     """
 
     sides: dict[str, str]
+    captions: dict[str, str]
     reference: str
     before_reference: tuple[str, ...]
     distributions: dict[str, Any]
@@ -116,8 +120,10 @@ def picture_of_alignment(aligned: Aligned, summary: dict[str, Any], jobs: int | 
     aspects = {side: _aspects(poses) for side, poses in seen.items()}
     reach = _reach(aspects, aligned.screen)
     heat, examples = _run_through(aligned, source, target, HeatMap(aligned.screen, reach), jobs)
+    sides = {side: side for side in ("source", "aligned", "target")}
     return Picture(
-        sides={side: side for side in ("source", "aligned", "target")},
+        sides=sides,
+        captions=sides,
         reference="target",
         before_reference=("aligned",),
         distributions=summary["distributions"],
@@ -135,25 +141,25 @@ def picture_of_comparison(a: PoseDataset, b: PoseDataset, found: dict[str, Any],
     """The figure of two data sets, and of what `comparison.compare` found."""
     screen = found["options"]["screen"]
     seen = dict(zip(SIDES, map(image_poses, (a, b)), strict=True))
-    names = {side: f"{side.upper()}: {poses.dataset.title}" for side, poses in seen.items()}
+    captions = {side: _caption(side.upper(), poses.dataset) for side, poses in seen.items()}
     aspects = {side: _aspects(poses) for side, poses in seen.items()}
     reach = _reach(aspects, screen)
     return Picture(
-        sides=names,
+        sides={side: side.upper() for side in SIDES},
+        captions=captions,
         reference="b",
         before_reference=("a",),
         distributions=found["distributions"],
         heat={side: _heat(poses, HeatMap(screen, reach), jobs) for side, poses in seen.items()},
         aspects=aspects,
-        examples=tuple(Example(names[side], tuple(_frames(poses))) for side, poses in seen.items()),
+        examples=tuple(Example(captions[side], tuple(_frames(poses))) for side, poses in seen.items()),
         screen=screen,
     )
 
 
-def spread(count: int, wanted: int) -> list[int]:
-    """Some of `count` rows: the middles of as many equal parts."""
-    parts = min(wanted, count)
-    return [(2 * part + 1) * count // (2 * parts) for part in range(parts)]
+def _caption(name: str, dataset: PoseDataset) -> str:
+    chosen = selection_text(dataset.origin.selection)
+    return f"{name}: {dataset.title}" + (f", {chosen}" if chosen else "")
 
 
 def _run_through(
@@ -182,8 +188,8 @@ def _blocks(points: Floats, sizes: Floats) -> Callable[[slice], tuple[Floats, Fl
 
 
 def _row(poses: ImagePoses, index: int) -> int:
-    """The row of a pose that is known by its row as read, of which a selection may have left only some."""
-    return int(np.searchsorted(poses.dataset.rows, index))
+    """The row of a pose that is known by its row as read; some may be gone, and readers may have sorted them."""
+    return int(np.flatnonzero(poses.dataset.rows == index)[0])
 
 
 def _before_and_after(source: ImagePoses, target: ImagePoses, pose: Pose, before: int, behind: int) -> Example:
@@ -196,11 +202,12 @@ def _before_and_after(source: ImagePoses, target: ImagePoses, pose: Pose, before
 
 def _frames(poses: ImagePoses) -> Iterator[Frame]:
     """Some poses of a data set that can be seen."""
-    middles = spread(len(poses.dataset), EXAMPLES)
-    for middle, following in zip(middles, [*middles[1:], len(poses.dataset)], strict=True):
-        row = next((row for row in range(middle, following) if np.isfinite(_pose(poses, row).points).all()), None)
-        if row is not None:
-            yield Frame(_sequence_name(poses, row), _pose(poses, row))
+
+    def missing(rows: NDArray[np.intp]) -> NDArray[np.intp]:
+        return (~np.isfinite(poses.block(rows)).all(1)).sum(0)
+
+    for row in spread_whole(len(poses.dataset), EXAMPLES, missing):
+        yield Frame(_sequence_name(poses, row), _pose(poses, row))
 
 
 def _pose(poses: ImagePoses, row: int) -> Pose:

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from poseda_cli.blocks import BLOCK
 from poseda_cli.cameras import Floats
 from poseda_cli.dataset import PoseDataset
 from poseda_cli.measurement import ImagePoses
-from poseda_cli.picture import spread
 from poseda_cli.skeleton import Skeleton
+from poseda_cli.spread import spread_whole
 
 POSES = 3
 # Far enough to part what lies behind each other, not so far that one side hides the other.
@@ -65,13 +62,14 @@ def picture_of_poses(dataset: PoseDataset) -> PosePicture:
     Of each part a pose with all its joints is taken, if there is one; a part in which no pose has an extent
     is left out, so that there may be fewer poses, or none.
     """
-    images = ImagePoses(dataset)
+    images, most = ImagePoses(dataset), len(dataset.skeleton)
+    rows = spread_whole(len(dataset), POSES, lambda rows: _missing(dataset, rows), most)
     return PosePicture(
         title=dataset.title,
         subtitle=_subtitle(dataset),
         skeleton=dataset.skeleton,
         projected=dataset.poses_2d is None,
-        poses=tuple(_views(images, row) for row in _rows(dataset)),
+        poses=tuple(_views(images, row) for row in rows),
     )
 
 
@@ -81,23 +79,6 @@ def _subtitle(dataset: PoseDataset) -> str:
     if stored and stored.skeleton != skeleton:
         text += f", of {len(stored.skeleton)} stored ({stored.skeleton.name})"
     return text
-
-
-def _rows(dataset: PoseDataset) -> Iterator[int]:
-    """One row of each part: from the part's middle onwards the first of those with the fewest joints missing."""
-    count = len(dataset)
-    middles = spread(count, POSES)
-    for middle, end in pairwise([*middles, count + middles[0]] if middles else []):
-        fewest, best = len(dataset.skeleton) + 1, -1
-        for start in range(middle, end, BLOCK):
-            rows = np.arange(start, min(start + BLOCK, end)) % count
-            missing = _missing(dataset, rows)
-            if missing.min() < fewest:
-                fewest, best = int(missing.min()), int(rows[missing.argmin()])
-            if fewest == 0:
-                break
-        if best >= 0:
-            yield best
 
 
 def _missing(dataset: PoseDataset, rows: NDArray[np.intp]) -> NDArray[np.intp]:

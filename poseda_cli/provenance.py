@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from poseda_cli.dataset import PoseDataset
+from poseda_cli.errors import listed
 
 
 def inputs_of(dataset: PoseDataset) -> list[dict[str, Any]]:
     """The files that were read: name, size, sha256."""
     return [file._asdict() for file in dataset.origin.files]
+
+
+def selection_text(selection: Mapping[str, Any]) -> str:
+    """What was chosen of a data set, 'subjects S1, S5; stride 2'; empty for all of it."""
+    names = [
+        f"{kind} {listed(selection[kind], most=4)}" for kind in ("subjects", "actions", "cameras") if selection[kind]
+    ]
+    return "; ".join([*names, *([f"stride {selection['stride']}"] if selection["stride"] > 1 else [])])
 
 
 def side_of(dataset: PoseDataset) -> dict[str, Any]:

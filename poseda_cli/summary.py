@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from poseda_cli import dataset
 from poseda_cli.blocks import BLOCK, for_blocks
 from poseda_cli.cameras import Floats
-from poseda_cli.distributions import QUANTITIES, describe, distances, histograms, sample_of, value_of
+from poseda_cli.distributions import QUANTITIES, ROUNDING, describe, distances, histograms, sample_of, value_of
 
 SCHEMA = "poseda.summary/1"
 # What `groups` are made by, and the name of a sequence's group.
@@ -26,6 +26,8 @@ GROUPS: dict[str, Callable[[dataset.Sequence], str]] = {
 WATCHED = ("scale", "root_x", "root_y")
 FAR = 4.0
 MOST_OUTLIERS = 20
+# Of more names of one kind those with most poses have a group: a file may call every frame a camera of its own.
+MOST_GROUPS = 200
 # Of a normal distribution: quartile distance by deviation.
 QUARTILES = 1.349
 
@@ -60,7 +62,8 @@ def distributions(source: Side | None, target: Floats, output: Side, jobs: int |
     -------
     distributions : quantity -> source, target, aligned: mean, std, quantiles; wasserstein, ks: before
     (source to target) and after (aligned to target); histogram: counts for drawing
-    groups : subject, action, camera -> name -> poses, and quantity -> the same without the target's own
+    groups : subject, action, camera -> name -> poses, and quantity -> the same without the target's own; of
+    more than `MOST_GROUPS` names those with most poses
     outliers : sequences of the source whose median scale or place lies more than `FAR` deviations (by the
     quartiles) from that of all poses, each with the quantity that is farthest, farthest first
     """
@@ -92,8 +95,8 @@ def _sample(boxes: Floats, rows: Rows, quantity: str) -> Floats:
 
 def _compared(source: Floats, aligned: Floats, target: Floats, with_target: bool) -> dict[str, Any]:
     """One quantity, all three samples ascending."""
-    w_before, ks_before = distances(source, target)
-    w_after, ks_after = distances(aligned, target)
+    w_before, ks_before = distances(source, target, ROUNDING)
+    w_after, ks_after = distances(aligned, target, ROUNDING)
     sides = {"source": source, **({"target": target} if with_target else {}), "aligned": aligned}
     return {
         **{side: describe(sample) for side, sample in sides.items()},
@@ -115,19 +118,23 @@ def _grouped(
                 # Of sequences that follow each other one piece: no copy is needed to have it.
                 start = pieces.pop().start if pieces and pieces[-1].stop == sequence.start else sequence.start
                 pieces.append(slice(start, sequence.start + sequence.length))
+        counts = {name: sum(part.stop - part.start for part in found[1]) for name, found in rows.items()}
+        largest = set(sorted(counts, key=counts.__getitem__, reverse=True)[:MOST_GROUPS])
         for name, found in rows.items():
-            yield kind, name, found, sum(part.stop - part.start for part in found[1])
+            if name in largest:
+                yield kind, name, found, counts[name]
 
 
 def _outliers(side: Side, whole: dict[str, Any]) -> list[dict[str, Any]]:
-    found: dict[tuple[str, ...], dict[str, Any]] = {}
+    found: dict[int, dict[str, Any]] = {}
     far = chain(*(_far_sequences(side, name, whole[name]["source"]) for name in WATCHED))
-    for entry in sorted(far, key=lambda entry: -entry["deviations"]):
-        found.setdefault(tuple(entry[key] for key in GROUPS), entry)
+    for start, entry in sorted(far, key=lambda pair: -pair[1]["deviations"]):
+        found.setdefault(start, entry)
     return list(found.values())[:MOST_OUTLIERS]
 
 
-def _far_sequences(side: Side, quantity: str, of_all: dict[str, float]) -> Iterator[dict[str, Any]]:
+def _far_sequences(side: Side, quantity: str, of_all: dict[str, float]) -> Iterator[tuple[int, dict[str, Any]]]:
+    """First row and entry of each sequence that stands out."""
     if not of_all:
         return
     deviation = (of_all["p75"] - of_all["p25"]) / QUARTILES or of_all["std"] or np.inf
@@ -138,7 +145,7 @@ def _far_sequences(side: Side, quantity: str, of_all: dict[str, float]) -> Itera
         off = abs(median - of_all["p50"]) / deviation
         if off > FAR:
             where = {key: getattr(sequence, key) for key in GROUPS}
-            yield {**where, "quantity": quantity, "median": median, "deviations": off}
+            yield sequence.start, {**where, "quantity": quantity, "median": median, "deviations": off}
 
 
 def fit(

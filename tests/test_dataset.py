@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from poseda_cli.dataset import Origin, concatenate
+from poseda_cli.dataset import Origin, concatenate, with_printable_names
 from poseda_cli.errors import InputError
 from poseda_cli.skeleton import H36M16, H36M17, MPI_INF_3DHP17
 from tests import datasets
@@ -128,3 +128,11 @@ def test_joints_count_as_visible_where_nothing_is_said(poses):
     joined = concatenate([replace(poses, origin=Origin("memory")), hidden])
     assert joined.visible[: len(poses)].all()
     assert not joined.visible[len(poses) :].any()
+
+
+def test_names_that_no_terminal_can_hold_are_escaped():
+    named = datasets.source(actions=("red\x1b[31m\n", "lone \ud800", "schön 歩く"))
+    found = with_printable_names(named)
+    assert found.actions == ("red\\x1b[31m\\n", "lone \\ud800", "schön 歩く")
+    assert with_printable_names(found) is found
+    assert [s[3:] for s in found.sequences] == [s[3:] for s in named.sequences]

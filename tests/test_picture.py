@@ -4,13 +4,11 @@ from dataclasses import fields, replace
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 import poseda_cli as poseda
 from poseda_cli.comparison import compare
 from poseda_cli.options import AlignOptions
-from poseda_cli.picture import EXAMPLES, picture_of_alignment, picture_of_comparison, spread
+from poseda_cli.picture import EXAMPLES, picture_of_alignment, picture_of_comparison
 from poseda_cli.pipeline import prepare
 from poseda_cli.skeleton import H36M16, H36M17, MPI_INF_3DHP17
 from tests import datasets
@@ -209,7 +207,8 @@ def comparison(a, b, **options):
 @pytest.mark.parametrize("screen", ["aspect", "axes"])
 def test_the_figure_of_a_comparison(source, target, screen):
     found, shown = comparison(source, target, screen=screen)
-    assert shown.sides == {"a": "A: source.npz", "b": "B: target.mat"}
+    assert shown.sides == {"a": "A", "b": "B"}
+    assert shown.captions == {"a": "A: source.npz", "b": "B: target.mat"}
     assert (shown.reference, shown.before_reference, shown.screen) == ("b", ("a",), screen)
     assert shown.distributions == found["distributions"]
     check_heat(shown.heat["a"], seen(source), sizes(source.cameras, source.camera), screen)
@@ -219,7 +218,7 @@ def test_the_figure_of_a_comparison(source, target, screen):
 
 def test_examples_of_a_comparison_are_poses_of_either_side(source, target):
     _, shown = comparison(source, target.select(stride=2))
-    assert [example.title for example in shown.examples] == ["A: source.npz", "B: target.mat"]
+    assert [example.title for example in shown.examples] == ["A: source.npz", "B: target.mat, stride 2"]
     # The middles of four quarters of 240, and of 16, which are every second row of 15 and 15.
     image = seen(source)
     for frame, row in zip(shown.examples[0].frames, (30, 90, 150, 210), strict=True):
@@ -257,18 +256,21 @@ def test_no_pose_is_shown_twice(source, target, rows):
     assert len(found) >= 2
 
 
-@pytest.mark.parametrize(
-    ("count", "wanted", "expected"),
-    [(8, 4, [1, 3, 5, 7]), (100, 4, [12, 37, 62, 87]), (3, 4, [0, 1, 2]), (1, 4, [0]), (0, 4, []), (5, 1, [2])],
-)
-def test_spread_by_hand(count, wanted, expected):
-    assert spread(count, wanted) == expected
-
-
-@given(count=st.integers(0, 20) | st.integers(0, 10**7), wanted=st.integers(1, 12))
-def test_spread_is_a_row_of_each_part(count, wanted):
-    found = spread(count, wanted)
-    pieces = min(count, wanted)
-    assert len(found) == pieces
-    for piece, row in enumerate(found):
-        assert piece * count // pieces <= row < -(-(piece + 1) * count // pieces)
+@pytest.mark.parametrize("side", ["source", "target"])
+def test_examples_of_archives_whose_rows_were_sorted_by_their_reader(source, target, side):
+    """A plain file may have its sequences interleaved: `rows` are then in no order."""
+    sides = {"source": source, "target": target}
+    shuffled = np.random.default_rng(1).permutation(len(sides[side]))
+    sides[side] = replace(sides[side], rows=shuffled)
+    aligned = poseda.align(**sides)
+    shown = picture_of_alignment(aligned, aligned.summary).examples
+    row = [(2 * part + 1) * len(aligned) // 8 for part in range(4)]
+    image = seen(source)
+    for example, at in zip(shown, row, strict=True):
+        before, after = example.frames
+        of = {
+            name: np.flatnonzero(sides[name].rows == index[at])[0]
+            for name, index in (("source", aligned.source_index), ("target", aligned.target_index))
+        }
+        np.testing.assert_allclose(before.pose.points, image[of["source"]], rtol=1e-4)
+        np.testing.assert_array_equal(after.behind.points, target.poses_2d[of["target"]])

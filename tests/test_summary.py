@@ -500,10 +500,11 @@ def test_the_summary_has_all_that_scripts_rely_on(run):
         assert is_number(histogram["start"])
         assert is_number(histogram["stop"])
         counted = {side for side, known in sides.items() if known}
-        assert set(histogram) == {"start", "stop", *counted}
+        assert set(histogram) == {"start", "stop", *counted, "outside"}
+        assert set(histogram["outside"]) == set(counted)
         assert {len(histogram[side]) for side in counted} == {60}
     depth = summary["distributions"]["depth"]
-    assert set(depth) == {"source", "aligned"}
+    assert set(depth) == {"source", "target", "aligned"}
     check_numbers(depth["source"], ("mean", "std", *CUTS) if has_place else ())
     check_numbers(depth["aligned"], ("mean", "std", *CUTS))
     assert depth["aligned"]["min"] > 0
@@ -556,3 +557,17 @@ def test_depth_is_the_roots(source, target):
     check_description(depth["source"], np.delete(source.poses_3d[:, 0, 2].astype(float), BAD_SOURCE))
     moved = aligned.target_index >= 0
     check_description(depth["aligned"], aligned.poses_3d[moved, 0, 2].astype(float), 1e-5)
+
+
+def test_of_very_many_names_those_with_most_poses_have_a_group(rng):
+    lengths = [3] * 150 + [5] * 100
+    starts = np.cumsum([0, *lengths])
+    sequences = tuple(
+        Sequence("S1", "Walking", f"camera {number}", int(start), length)
+        for number, (start, length) in enumerate(zip(starts, lengths, strict=False))
+    )
+    side = Side(rng.uniform(0.1, 0.5, (int(starts[-1]), 4)).astype(np.float32), sequences)
+    found = distributions(side, side.boxes[:40], side).groups["camera"]
+    assert len(found) == 200
+    assert {f"camera {number}" for number in range(150, 250)} <= set(found)
+    assert list(found) == sorted(found, key=lambda name: int(name.split()[1]))

@@ -107,8 +107,9 @@ def align(
         typer.Option("--plot", help="Also draw distribution.png (extra `plot`).", rich_help_panel=OUT),
     ] = False,
     plot_format: Annotated[
-        Literal["png", "svg", "pdf"], typer.Option(help="What --plot draws.", rich_help_panel=OUT)
-    ] = "png",
+        Literal["png", "svg", "pdf"] | None,
+        typer.Option(help="What --plot draws.", show_default="png", rich_help_panel=OUT),
+    ] = None,
     overwrite: Overwrite = False,
     jobs: Jobs = None,
     dry_run: DryRun = False,
@@ -141,6 +142,8 @@ def align(
     check_name(name)
     inputs = [*source, *target]
     check_free(out, overwrite, is_output, inputs)
+    if plot_format and not plot:
+        raise UsageError("--plot-format says what --plot draws; add --plot, too.")
     if plot:
         check_plot()
     whole: list[PoseDataset] = []
@@ -170,7 +173,7 @@ def align(
         overwrite=overwrite,
         inputs=inputs,
         progress=console.progress,
-        figure=figure_of(plan, f"distribution.{plot_format}", jobs) if plot else None,
+        figure=figure_of(plan, f"distribution.{plot_format or 'png'}", jobs) if plot else None,
     )
     _say_result(console, summary, out)
     if as_json:

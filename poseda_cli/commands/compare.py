@@ -108,6 +108,7 @@ def compare(
         sides = _with_image_size(console, sides, size)
     found = comparison.compare(*sides, screen=screen, image_size=size, jobs=jobs)
     _say_measured(console, found)
+    _say_unaligned(console, sides)
     if plot is not None:
         _draw(sides, found, plot, overwrite, (a, b), jobs)
         console.say(f"figure: {plot}")
@@ -124,7 +125,7 @@ def parse_image_size(text: str) -> tuple[int, int]:
     ------
     UsageError : not two whole numbers, or no size of an image
     """
-    from poseda_cli.comparison import MOST_PIXELS
+    from poseda_cli.cameras import MOST_PIXELS
 
     try:
         width, height = (int(part) for part in text.split(","))
@@ -166,6 +167,16 @@ def _say_measured(console: Console, found: dict[str, Any]) -> None:
                 f"{name}: {lost:,} of {side['poses']:,} poses are left out: not finite, without extent, or with a "
                 "joint behind the camera"
             )
+
+
+def _say_unaligned(console: Console, sides: Pair) -> None:
+    """An output that was written with --include-source is two data sets in one."""
+    from poseda_cli.placement import UNALIGNED
+
+    for name, side in zip(NAMES, sides, strict=True):
+        unaligned = sum(sequence.length for sequence in side.sequences if sequence.copy == UNALIGNED)
+        if unaligned:
+            console.say(f"{name}: {unaligned:,} of its {len(side):,} poses are unaligned ones (--include-source)")
 
 
 def _draw(

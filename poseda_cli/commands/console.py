@@ -37,6 +37,7 @@ class Console:
     def __init__(self, quiet: bool = False, verbose: bool = False) -> None:
         self.quiet = quiet
         self.verbose = verbose
+        self.listening = True
 
     def say(self, text: str) -> None:
         """A line about the run, on stderr."""
@@ -44,13 +45,13 @@ class Console:
             print(text, file=sys.stderr)  # noqa: T201
 
     def result(self, text: str) -> None:
-        """What was asked for, on stdout; `| head` may have gone away, which is no error."""
+        """What was asked for, on stdout; `| head` may have gone away, which is no error: see `listening`."""
         try:
             print(text, flush=True)  # noqa: T201
         except BrokenPipeError:
             # Python flushes once more at exit, and must not complain either.
             _close_stdout()
-            sys.exit(0)
+            self.listening = False
         except OSError as error:
             _close_stdout()
             raise OutputError(f"standard output: {(error.strerror or str(error)).lower()}.") from error

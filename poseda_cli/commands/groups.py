@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import chain
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
 from poseda_cli.commands.cells import Entry, distance_format, distances, fixed_format, in_columns, number, number_format
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 SHOWN = {"scale": "scale", "root_x": "root x", "root_y": "root y"}
 NAMES = {**SHOWN, "aspect": "aspect"}
 MOST_OUTLIERS = 5
+MOST_ROWS = 40
 
 
 def group_table(terminal: Terminal, kind: str, groups: Entry) -> Table:
@@ -34,6 +35,7 @@ def _table(terminal: Terminal, kind: str, groups: Entry, between: str, decimals:
     from rich.text import Text
 
     table = terminal.new_table()
+    most, groups = len(groups) - MOST_ROWS, dict(islice(groups.items(), MOST_ROWS))
     table.add_column(f"\n{kind}")
     table.add_column("\nposes", justify="right")
     columns: list[list[Any]] = [[Text(name) for name in groups], [f"{entry['poses']:,}" for entry in groups.values()]]
@@ -49,6 +51,8 @@ def _table(terminal: Terminal, kind: str, groups: Entry, between: str, decimals:
         columns.append(distances(pairs, [written] * len(pairs), between))
     for row in zip(*columns, strict=True):
         table.add_row(*row)
+    if most > 0:
+        table.add_row(f"... {most} more in summary.json")
     return table
 
 
@@ -70,7 +74,7 @@ def outlier_lines(outliers: list[Entry]) -> Iterator[str]:
     ----------
     outliers : as in summary.json, farthest first; at least one
     """
-    yield "source sequences whose median lies far from that of all:"
+    yield "source sequences far from the others (medians; deviations by the quartiles):"
     for entry in outliers[:MOST_OUTLIERS]:
         where = f"{entry['subject']} {entry['action']}, camera {entry['camera']}"
         value = format(entry["median"], number_format([entry["median"]], digits=2))

@@ -70,6 +70,8 @@ def inspect(
             in_full = verbose or len(entries) < MOST_IN_FULL
             console.result(("\n" if entries else "") + describe(entry, verbose) if in_full else _in_short(entry))
         entries.append(entry)
+        if figures is None and not console.listening:
+            break
     if figures is not None:
         figures.write(console)
     if as_json:

@@ -101,12 +101,10 @@ def _legend(side: Side, entry: Entry) -> Text:
     """Which data set it is, and which part of it."""
     from rich.text import Text
 
-    chosen = [
-        f"{kind} {listed(names, most=4)}" for kind, names in entry["options"].items() if names and kind != "stride"
-    ]
-    if entry["options"]["stride"] > 1:
-        chosen.append(f"stride {entry['options']['stride']}")
-    name = listed(entry["paths"], most=1) + (f" ({'; '.join(chosen)})" if chosen else "")
+    from poseda_cli.provenance import selection_text
+
+    chosen = selection_text(entry["options"])
+    name = listed(entry["paths"], most=1) + (f" ({chosen})" if chosen else "")
     return Text.assemble((side.title, side.colour), f"  {name}: {entry['measured']:,} poses measured")
 
 

@@ -19,13 +19,12 @@ import numpy as np
 
 from poseda_cli.dataset import Chunk, ChunkSource, Sequence
 from poseda_cli.exports.rows import copy_suffix, gather, lacks_kinds, trainer_pixels, unknown_cameras
+from poseda_cli.layouts.pstmo import TEST_SIZES, TRAIN_SIZE
 from poseda_cli.progress import Progress, silent
 from poseda_cli.skeleton import MPI_INF_3DHP17, joint_map
 from poseda_cli.storage.npz_writer import write_object_npz
 
 TRAIN_FILE, TEST_FILE = "data_train_3dhp.npz", "data_test_3dhp.npz"
-TRAIN_SIZE = (2048, 2048)
-TEST_SIZES = {"TS5": (1920, 1080), "TS6": (1920, 1080)}
 # Of the videos; no loader looks at it.
 FPS = {"h36m": 50}
 MPI_FPS = 25

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import logging
 import warnings
 from bisect import bisect_right
 from collections.abc import Iterator
@@ -65,6 +66,8 @@ def check_plot(file: Path | None = None) -> None:
     """
     if importlib.util.find_spec("matplotlib") is None:
         raise UsageError("--plot takes matplotlib: pip install 'poseda[plot]'.")
+    # It would speak of its settings and caches, also to those who asked for quiet.
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)
     try:
         importlib.import_module("matplotlib")
     except (ImportError, ValueError) as error:  # a broken installation, or a wrong MPLBACKEND

@@ -25,6 +25,8 @@ ABOVE, BELOW = 0.2, 0.32
 BEHIND = 0.7
 # Of the highest bar: where the deviation is drawn, and where the panel ends.
 MARK, TOP = 1.1, 1.2
+# Part of the poses, beyond the range that is drawn, of which a panel speaks.
+LEAST_OUTSIDE = 0.0005
 # Of the range of values: room at its ends, so that no bar touches the panel's edge.
 MARGIN = 0.02
 
@@ -97,6 +99,8 @@ class Densities:
         distance = self._distances(found["wasserstein"]).get(side)
         if distance is not None:
             self._write(axes, "right", f"W₁ {distance_text(distance)}")
+        if outside := outside_text(histogram, side):
+            axes.text(1.0, 0.86, outside, transform=axes.transAxes, ha="right", va="top", size=6, color=TARGET)
 
     def _write(self, axes: Axes, side: str, text: str) -> None:
         place = 0.0 if side == "left" else 1.0
@@ -110,10 +114,10 @@ class Densities:
 
 
 def _density(histogram: dict[str, Any], side: str) -> NDArray[np.float64]:
-    """Counts as a density over the range that is drawn, which all but the outermost poses lie in."""
+    """Counts as a density of all poses, of which some may lie outside the range that is drawn."""
     counts = np.array(histogram[side], np.float64)
     width = (histogram["stop"] - histogram["start"]) / len(counts)
-    return counts / (counts.sum() * width)
+    return counts / ((counts.sum() + histogram["outside"][side]) * width)
 
 
 def _style(axes: Axes, histogram: dict[str, Any], highest: float) -> None:
@@ -132,6 +136,13 @@ def numbers(mean: float, std: float) -> str:
     """Mean and deviation, to two decimals, or to up to four if the deviation takes them: '0.44 ± 0.08'."""
     decimals = min(max(2, -math.floor(math.log10(std))), 4) if std else 2
     return f"{round(mean, decimals) + 0.0:.{decimals}f} ± {std:.{decimals}f}".replace("-", "\N{MINUS SIGN}")
+
+
+def outside_text(histogram: dict[str, Any], side: str) -> str:
+    """How many poses lie beyond the range that is drawn, in percent; empty for less than can be seen."""
+    outside = histogram["outside"][side]
+    part = outside / (outside + sum(histogram[side]))
+    return f"{part:.1%} outside".replace("%", " %") if part >= LEAST_OUTSIDE else ""
 
 
 def distance_text(distance: float) -> str:

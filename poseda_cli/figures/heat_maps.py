@@ -50,7 +50,7 @@ class HeatMaps:
         draw_header(figure, letter, top, "Where the joints are in the image; lines: borders of images")
         _draw_bar(figure, top, norm, colours)
         start = (WIDTH + LEFT - RIGHT - len(picture.sides) * (PANEL + GAP) + GAP) / 2
-        for column, (side, name) in enumerate(picture.sides.items()):
+        for column, (side, name) in enumerate(picture.captions.items()):
             left = start + column * (PANEL + GAP)
             text_at(figure, left, top + TITLE - 0.05, shortened(name, PANEL + GAP / 2, size=6.5), size=6.5)
             axes = axes_at(figure, left, top + TITLE, PANEL, self.height - TITLE, label=f"heat of {side}")

@@ -233,7 +233,7 @@ def _draw_scale(axes: Axes, panel: _Panel, column: _Column) -> None:
     """A bar of a round length below the skeleton."""
     most = column.body * 0.5 * panel.unit
     power = 10.0 ** np.floor(np.log10(most))
-    length = max(step * power for step in (1, 2, 5) if step * power <= most)
+    length = max(step * power for step in (0.5, 1, 2, 5) if step * power <= most)
     middle, half = panel.width / 2, length / panel.unit / 2
     bar, label = [[middle - half, panel.tall + 5], [middle + half, panel.tall + 5]], [middle, panel.tall + 6.5]
     axes.plot(*panel.own(np.array(bar)).T, color=GREY, linewidth=0.8, solid_capstyle="butt")

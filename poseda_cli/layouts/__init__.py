@@ -22,7 +22,7 @@ from pathlib import Path, PurePath
 from types import ModuleType
 from typing import NamedTuple
 
-from poseda_cli.dataset import InputFile, PoseDataset, concatenate
+from poseda_cli.dataset import InputFile, PoseDataset, concatenate, with_printable_names
 from poseda_cli.errors import (
     AmbiguousLayoutError,
     ArchiveError,
@@ -169,7 +169,7 @@ def read_groups(
             _check_distinct(groups, hashed.result())
         for name, archives in groups.items():
             read_from = dict.fromkeys(archive.file.on_disk for archive in archives)
-            dataset = layout_module(name).read(archives, progress)
+            dataset = with_printable_names(layout_module(name).read(archives, progress))
             origin = replace(
                 dataset.origin,
                 files=tuple(hashed.result()[place] for place in read_from),

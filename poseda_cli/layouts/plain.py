@@ -42,7 +42,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from poseda_cli.cameras import Camera, Floats, Intrinsics, project
+from poseda_cli.cameras import MOST_PIXELS, Camera, Floats, Intrinsics, project
 from poseda_cli.checks.sanity import SAMPLE, check_inside, check_pixels, check_poses, sample
 from poseda_cli.dataset import Origin, PoseDataset, Problem, Stored, concatenate
 from poseda_cli.errors import ArchiveError, listed
@@ -286,8 +286,9 @@ def _lenses(archive: Archive, rows: int) -> NDArray[np.float64]:
     sizes = _numbers(archive, "image_size", (2,), (rows, 2))
     if sizes is not None:
         found[:, 4:] = sizes
-        if not (found[:, 4:] >= 1).all():
-            raise ArchiveError(archive.name, "sizes below one pixel", "image_size", code="image-size")
+        if not ((found[:, 4:] >= 1) & (found[:, 4:] <= MOST_PIXELS)).all():
+            message = f"sizes below one pixel, or above {MOST_PIXELS:,}"
+            raise ArchiveError(archive.name, message, "image_size", code="image-size")
     if intrinsics is None:
         return found
     if sizes is None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -33,6 +34,9 @@ ORIGIN = Origin("pstmo", "mpi_inf_3dhp")
 MEMBER = "data"
 TEST_ACTION = "Seq1"
 METRES_PER_UNIT = 0.001
+# What every loader of these files divides by.
+TRAIN_SIZE = (2048, 2048)
+TEST_SIZES = {"TS5": (1920, 1080), "TS6": (1920, 1080)}
 REQUIRED = f"{MEMBER} must hold data_2d and data_3d for 'TS1' or for 'S1 Seq1' and each camera"
 
 
@@ -93,6 +97,8 @@ def read(archives: list[Archive], progress: Progress) -> PoseDataset:
                 found = find_camera(view.camera, published, three, two)
                 if found.kind not in PROJECTING:
                     check_camera_space(three, two, MPI_INF_3DHP17, archive.name, view.member)
+            if found.camera.intrinsics is None:
+                found = found._replace(camera=replace(found.camera, size=TEST_SIZES.get(view.subject, TRAIN_SIZE)))
             findings.add(f"{view.subject} {view.action} camera {view.camera}", found, count)
             columns.add(view.subject, view.action, found.camera, count, poses_3d=three, poses_2d=two)
             advance(count)

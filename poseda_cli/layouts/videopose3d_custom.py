@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from poseda_cli.cameras import Camera
+from poseda_cli.cameras import MOST_PIXELS, Camera
 from poseda_cli.checks.sanity import check_inside, sample
 from poseda_cli.dataset import Origin, PoseDataset, Stored
 from poseda_cli.errors import ArchiveError, InputError, listed
@@ -130,7 +130,9 @@ def _size(archive: Archive, video: str, points: NDArray[Any]) -> tuple[int, int]
     sizes = metadata.get("video_metadata") if isinstance(metadata, dict) else None
     size = sizes.get(video) if isinstance(sizes, dict) else None
     width, height = (size.get("w"), size.get("h")) if isinstance(size, dict) else (None, None)
-    if not (isinstance(width, int | float) and isinstance(height, int | float) and width > 0 and height > 0):
+    if not (isinstance(width, int | float) and isinstance(height, int | float)):
+        return None
+    if not (1 <= width <= MOST_PIXELS and 1 <= height <= MOST_PIXELS):
         return None
     check_inside(sample(points[..., :2]), np.array([width, height]), archive.name, f"{POSES}[{video!r}]")
     return round(width), round(height)

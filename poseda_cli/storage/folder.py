@@ -98,9 +98,18 @@ def new_file(target: Path, overwrite: bool, inputs: Iterable[Path] = ()) -> Iter
             temporary = folder / f"new{target.suffix}"
             yield temporary
             _finish(folder)
-            temporary.replace(target)
+            _put_file(temporary, target, overwrite)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def _put_file(temporary: Path, target: Path, overwrite: bool) -> None:
+    if not overwrite:
+        # Unlike a move this never replaces what somebody has put there in the meantime.
+        with contextlib.suppress(PermissionError, NotImplementedError):  # a file system without links
+            os.link(temporary, target)
+            return
+    temporary.replace(target)
 
 
 def check_free_file(target: Path, overwrite: bool, inputs: Iterable[Path] = ()) -> None:

@@ -71,3 +71,14 @@ def test_a_backend_that_does_not_exist_is_named_before_anything_is_done(align, t
     result = align(tmp_path / "out", "--plot", code=2, MPLBACKEND="nonsense")
     assert "--plot takes matplotlib, which does not start" in result.stderr
     assert "nonsense" in result.stderr
+
+
+def test_a_format_without_a_figure_is_wrong_usage(align, tmp_path):
+    result = align(tmp_path / "out", "--plot-format", "pdf", code=2)
+    assert "--plot-format says what --plot draws; add --plot, too." in result.stderr
+
+
+def test_quiet_is_quiet_whatever_matplotlib_has_to_say(align, tmp_path):
+    (tmp_path / "matplotlibrc").write_text("no.such.key: 1\n")
+    result = align(tmp_path / "out", "--plot", "-q", MPLCONFIGDIR="/proc/nowhere", cwd=tmp_path)
+    assert result.stderr == ""

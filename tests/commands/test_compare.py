@@ -291,3 +291,9 @@ def test_without_matplotlib_the_message_names_the_extra(target_folder, tmp_path)
     assert (result.returncode, result.stdout) == (2, "")
     assert result.stderr == "error: --plot takes matplotlib: pip install 'poseda[plot]'.\n"
     assert subprocess.run(command[:-2], capture_output=True, timeout=60).returncode == 0
+
+
+def test_outputs_that_hold_unaligned_poses_say_so(poseda, source_file, target_folder, tmp_path):
+    poseda("align", source_file, "-t", target_folder, "-o", tmp_path / "both", "--subjects", "S1", "--include-source")
+    result = poseda("compare", tmp_path / "both", target_folder)
+    assert "A: 480 of its 960 poses are unaligned ones (--include-source)" in result.stderr

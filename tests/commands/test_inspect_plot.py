@@ -175,3 +175,11 @@ def test_help_says_what_is_drawn(poseda):
     flat = " ".join(text.replace("│", " ").split())
     assert "Also draw a few poses with the names of their joints: PNG, SVG or PDF by suffix" in flat
     assert "Replace the FILE of --plot." in flat
+
+
+def test_the_figure_is_drawn_though_nobody_reads_to_the_end(target_folder, tmp_path):
+    line = (
+        f'"{sys.executable}" -m poseda_cli inspect "{target_folder}/TS1" "{target_folder}/TS2" --plot a.png | head -1'
+    )
+    subprocess.run(["bash", "-c", line], cwd=tmp_path, check=True, capture_output=True, timeout=60)
+    assert (tmp_path / "a.png").is_file()

@@ -306,7 +306,7 @@ def test_outliers_are_named(capsys):
     far = {**near, "subject": "S1", "quantity": "scale", "median": 12.34, "deviations": 40.06}
     lines = piped(capsys, {**in_summary(), "outliers": [far, near]}).rstrip("\n").split("\n")
     assert lines[-3:] == [
-        "source sequences whose median lies far from that of all:",
+        "source sequences far from the others (medians; deviations by the quartiles):",
         "  S1 SittingDown 1, camera 55011271: scale 12, 40.1 deviations off",
         "  S9 SittingDown 1, camera 55011271: root x 0.91, 3.4 deviations off",
     ]

@@ -38,7 +38,11 @@ LONG = "of_a_cascaded_pyramid_network_fine_tuned_on_human36m_with_ground_truth_b
 def distribution(*, sides=SIDES, wasserstein):
     moments = {side: dict(zip(("mean", "std"), MOMENTS[side], strict=True)) for side in sides}
     counts = {side: COUNTS[side] for side in sides}
-    return {**moments, "wasserstein": wasserstein, "histogram": {"start": -1.0, "stop": 1.0, **counts}}
+    return {
+        **moments,
+        "wasserstein": wasserstein,
+        "histogram": {"start": -1.0, "stop": 1.0, **counts, "outside": dict.fromkeys(counts, 0)},
+    }
 
 
 def pose(size, skeleton=H36M17, seed=0):
@@ -60,6 +64,7 @@ def alignment():
     after = Frame("aligned", pose(wide, seed=1), pose(wide, MPI_INF_3DHP17, seed=2))
     return Picture(
         sides={side: side for side in SIDES},
+        captions={side: side for side in SIDES},
         reference="target",
         before_reference=("aligned",),
         distributions={name: distribution(wasserstein={"before": 0.1234, "after": 0.0062}) for name in QUANTITIES},
@@ -76,9 +81,11 @@ def comparison(a="A: one.npz", b="B: other.npz", frame="S1 Walking"):
     found = distribution(sides=("source", "target"), wasserstein=0.1234)
     found |= {side: found.pop(name) for side, name in renamed.items()}
     found["histogram"] |= {side: found["histogram"].pop(name) for side, name in renamed.items()}
+    found["histogram"]["outside"] = dict.fromkeys(renamed, 0)
     frames = tuple(Frame(frame, pose((1000.0, 1000.0), H36M16, seed)) for seed in range(4))
     return Picture(
-        sides={"a": a, "b": b},
+        sides={"a": "A", "b": "B"},
+        captions={"a": a, "b": b},
         reference="b",
         before_reference=("a",),
         distributions=dict.fromkeys(QUANTITIES, found),
@@ -261,7 +268,12 @@ def test_a_side_that_was_not_seen_says_so():
 def test_a_value_that_all_poses_share():
     found = distribution(wasserstein={"before": 0.0, "after": 0.0})
     found |= {side: {"mean": 0.5, "std": 0.0} for side in SIDES}
-    found["histogram"] = {"start": 0.49, "stop": 0.51, **{side: [0, 7] for side in SIDES}}
+    found["histogram"] = {
+        "start": 0.49,
+        "stop": 0.51,
+        **{side: [0, 7] for side in SIDES},
+        "outside": dict.fromkeys(SIDES, 0),
+    }
     axes = drawn(replace(alignment(), distributions=dict.fromkeys(QUANTITIES, found)))
     values, edges, _ = labelled(axes["scale of source"], "source").get_data()
     assert (values * np.diff(edges)).sum() == pytest.approx(1)
