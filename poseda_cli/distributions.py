@@ -6,7 +6,7 @@ there to be drawn, and nothing is computed from them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -61,14 +61,19 @@ def describe(sample: Floats) -> dict[str, float]:
     """Mean, deviation and quantiles (linear, as numpy.quantile) of a sample; empty for none."""
     if not len(sample):
         return {}
-    place = np.array(list(QUANTILES.values())) * (len(sample) - 1)
-    below = place.astype(np.int64)
-    above = np.minimum(below + 1, len(sample) - 1)
-    low, high = sample[below].astype(np.float64), sample[above].astype(np.float64)
-    cuts = low + (high - low) * (place - below)
+    cuts = _quantiles(sample, list(QUANTILES.values()))
     mean = sample.mean(dtype=np.float64)
     moments = {"mean": mean, "std": _deviation(sample, mean)}
     return {name: float(value) for name, value in (*moments.items(), *zip(QUANTILES, cuts, strict=True))}
+
+
+def _quantiles(sample: Floats, parts: Sequence[float]) -> Floats:
+    """As numpy.quantile, which would sort the sample once more."""
+    place = np.array(parts) * (len(sample) - 1)
+    below = place.astype(np.int64)
+    above = np.minimum(below + 1, len(sample) - 1)
+    low, high = sample[below].astype(np.float64), sample[above].astype(np.float64)
+    return low + (high - low) * (place - below)
 
 
 def _deviation(sample: Floats, mean: np.float64) -> np.float64:
@@ -160,7 +165,7 @@ def histograms(samples: Mapping[str, Floats], bins: int = BINS) -> dict[str, Any
     start, stop = min(end[0] for end in ends), max(end[1] for end in ends)
     margin = (stop - start) / (2 * bins) or max(abs(start), 1.0) / bins
     edges = np.linspace(start - margin, stop + margin, bins + 1)
-    counts = {name: np.diff(np.searchsorted(sample, edges)) for name, sample in present.items()}
+    counts = {name: np.diff(np.searchsorted(sample, edges.astype(sample.dtype))) for name, sample in present.items()}
     return {
         "start": float(edges[0]),
         "stop": float(edges[-1]),
@@ -171,7 +176,8 @@ def histograms(samples: Mapping[str, Floats], bins: int = BINS) -> dict[str, Any
 
 def _ends(sample: Floats) -> tuple[float, float]:
     """Where a sample ends, or would if nothing lay far from the rest."""
-    low, high = np.quantile(sample, [0.05, 0.95])
-    reach = REACH * (high - low)
-    first, behind = np.searchsorted(sample, low - reach), np.searchsorted(sample, high + reach, side="right")
+    low, high = _quantiles(sample, [0.05, 0.95])
+    # In the sample's own type, into which NumPy would else copy the whole sample.
+    least, most = np.array([low - REACH * (high - low), high + REACH * (high - low)]).astype(sample.dtype)
+    first, behind = np.searchsorted(sample, least), np.searchsorted(sample, most, side="right")
     return float(sample[first]), float(sample[behind - 1])
