@@ -23,7 +23,7 @@ check: .venv/installed-dev
 	$(BIN)/mypy
 
 bench: .venv/installed-dev
-	$(BIN)/python -m tests.benchmarks --size $(SIZE)
+	$(BIN)/python -m tests.benchmarks --size $(SIZE) $(if $(JSON),--json $(JSON))
 
 # Makes sample_data anew; the committed files are the output of this.
 sample: .venv/installed

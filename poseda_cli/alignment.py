@@ -8,7 +8,6 @@ change it.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -19,13 +18,13 @@ from poseda_cli._version import VERSION
 from poseda_cli.blocks import for_blocks
 from poseda_cli.cameras import Floats
 from poseda_cli.dataset import Chunk, PoseDataset
-from poseda_cli.distributions import describe, sample_of
 from poseda_cli.measurement import ImagePoses, depths_of, measure, normalise_boxes, project_block
 from poseda_cli.options import AlignOptions
 from poseda_cli.placement import UNALIGNED, Placement
 from poseda_cli.provenance import inputs_of, side_of
+from poseda_cli.shard_record import Cut, Record, record_of
 from poseda_cli.skeleton import shared_joints
-from poseda_cli.summary import SCHEMA, Side, distributions, fit
+from poseda_cli.summary import Heads, Measures, Side, summarize
 from poseda_cli.target import TargetPoses
 
 CHUNK = 65_536
@@ -43,6 +42,7 @@ class Alignment:
     jobs : threads
     chunk : poses computed at once
     whole : the source before a part of it was selected; the source itself if not given
+    cut : of a shard how it was cut from its run
 
     `summary` may be asked for once the chunks have been through, which is when the projections are
     measured.
@@ -57,6 +57,7 @@ class Alignment:
         jobs: int | None,
         chunk: int,
         whole: PoseDataset | None = None,
+        cut: Cut | None = None,
     ) -> None:
         self.source, self.target, self.placement, self.options = source, target, placement, options
         self.dataset = source.origin.dataset
@@ -65,6 +66,7 @@ class Alignment:
         self.has_visible = False
         self.skeleton, self.screen, self.sequences = source.skeleton, options.screen, placement.sequences
         self.cameras = target.dataset.cameras + (source.cameras if options.include_source else ())
+        self._cut = cut
         self._jobs, self._chunk, self._root = jobs, chunk, source.skeleton.root
         self._joints, _ = shared_joints(source.skeleton, target.dataset.skeleton)
         self._boxes = np.empty((len(self), 4), np.float32)
@@ -79,8 +81,10 @@ class Alignment:
         return self.source, self.target.dataset
 
     def chunks(self) -> Iterator[Chunk]:
-        """The poses of the output, in order."""
+        """The poses of the output, in order; of a shard without any one empty chunk."""
         start, unaligned = 0, self.placement.unaligned
+        if not len(self):
+            yield self._aligned_chunk(0, 0)
         while start < len(self):
             stop = min(start + self._chunk, unaligned if start < unaligned else len(self))
             yield self._unaligned_chunk(start, stop) if start < unaligned else self._aligned_chunk(start, stop)
@@ -147,11 +151,10 @@ class Alignment:
     def provenance(self) -> dict[str, Any]:
         """Version, options, seed and inputs of the run: what it takes to get the same bytes again."""
         source, target = self.source.origin, self.target.dataset.origin
-        options = {key: value for key, value in asdict(self.options).items() if key != "seed"}
         selections = {**source.selection, **{f"target_{key}": value for key, value in target.selection.items()}}
         return {
             "version": VERSION,
-            "options": {**selections, **options},
+            "options": {**selections, **self.options.recorded},
             "seed": self.options.seed,
             "inputs": {
                 "source": inputs_of(self.source),
@@ -166,33 +169,45 @@ class Alignment:
         ----------
         files : names of the data files written
         """
-        aligned = slice(self.placement.unaligned, None)
-        boxes, drawn = self._boxes[aligned], self.placement.target_row[aligned]
-        found = distributions(self._source_side(), self.target.boxes, self._aligned_side(boxes), self._jobs)
-        depth = {
-            "source": describe(sample_of(depths_of(self.source, np.flatnonzero(self.placement.valid)))),
-            "target": describe(sample_of(depths_of(self.target.dataset, self.target.rows))),
-            "aligned": describe(sample_of(self.placement.depth[aligned].copy())),
-        }
-        return {
-            "schema": SCHEMA,
-            "version": VERSION,
-            "seed": self.options.seed,
-            "options": self.provenance["options"],
-            "source": side_of(self.source),
-            "target": side_of(self.target.dataset),
-            "output": {"files": list(files), "poses": len(self), "dropped": self.dropped},
-            "distributions": {**found.distributions, "depth": depth},
-            "groups": found.groups,
-            "outliers": found.outliers,
-            "fit": fit(boxes, self.target.boxes, drawn, self._out_of_frame[aligned], self._jobs),
-        }
+        heads = Heads(
+            version=VERSION,
+            seed=self.options.seed,
+            options=self.provenance["options"],
+            source=side_of(self.source),
+            target=side_of(self.target.dataset),
+            output={"files": list(files), "poses": len(self), "dropped": self.dropped},
+        )
+        return summarize(heads, self.measures, self._jobs)
 
-    def _aligned_side(self, boxes: Floats) -> Side:
+    @property
+    def record(self) -> Record | None:
+        """Of a shard what merging takes besides its poses; as `summary`, once the chunks have been through."""
+        if self.options.shard is None or self._cut is None:
+            return None
+        sides = {"source": side_of(self._cut.source), "target": side_of(self.target.dataset)}
+        invalid = self.dropped["target_invalid"]
+        return record_of(self.options.shard, self._cut, self.placement, self.measures, sides, invalid)
+
+    @property
+    def measures(self) -> Measures:
+        """What the numbers of the summary are of; asked for once the chunks have been through."""
+        aligned = slice(self.placement.unaligned, None)
+        return Measures(
+            source=self._source_side(),
+            source_depth=self._source_depth(),
+            target=self.target.boxes,
+            target_depth=depths_of(self.target.dataset, self.target.rows),
+            aligned=self._aligned_side(),
+            depth=self.placement.depth[aligned],
+            drawn=self.placement.target_row[aligned],
+            out_of_frame=self._out_of_frame[aligned],
+        )
+
+    def _aligned_side(self) -> Side:
         """The aligned poses; unaligned ones come first, and are left out."""
         first = self.placement.unaligned
         sequences = [s._replace(start=s.start - first) for s in self.sequences if s.start >= first]
-        return Side(boxes, tuple(sequences))
+        return Side(self._boxes[first:], tuple(sequences))
 
     def _source_side(self) -> Side | None:
         """The valid source poses in their own images; None if those are not known."""
@@ -202,3 +217,9 @@ class Alignment:
         boxes = measure(poses, self._joints, self.screen, self._jobs)
         boxes[~self.placement.valid] = np.nan
         return Side(boxes, self.source.sequences)
+
+    def _source_depth(self) -> NDArray[np.float32]:
+        depth = depths_of(self.source)
+        if len(depth):
+            depth[~self.placement.valid] = np.nan
+        return depth

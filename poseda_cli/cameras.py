@@ -191,14 +191,14 @@ def normalise_points(points: Floats, size: Floats, screen: Screen = "aspect") ->
     (..., J, 2) of the dtype of `points`
     """
     scale, shift = _screen_terms(size, screen, points.dtype)
-    flat = points.reshape(*points.shape[:-2], -1)
+    flat = points.reshape(*points.shape[:-2], 2 * points.shape[-2])
     return (flat * _each_joint(scale, points) - _each_joint(shift, points)).reshape(points.shape)
 
 
 def denormalise_points(points: Floats, size: Floats, screen: Screen = "aspect") -> Floats:
     """Normalised screen to pixels: the inverse of `normalise_points`."""
     scale, shift = _screen_terms(size, screen, points.dtype)
-    flat = points.reshape(*points.shape[:-2], -1)
+    flat = points.reshape(*points.shape[:-2], 2 * points.shape[-2])
     return ((flat + _each_joint(shift, points)) / _each_joint(scale, points)).reshape(points.shape)
 
 

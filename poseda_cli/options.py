@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal, get_args
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, get_args
 
 from poseda_cli.cameras import Intrinsics, Screen
 from poseda_cli.errors import UsageError, listed
 from poseda_cli.global_position import Depth
+from poseda_cli.shards import Shard
 from poseda_cli.validity import Invalid
 
 OutputSkeleton = Literal["h36m17", "h36m16"]
@@ -32,6 +33,7 @@ class AlignOptions:
     seed: int = 0
     invalid: Invalid = "drop"
     intrinsics: Intrinsics | None = None
+    shard: Shard | None = None
 
     def __post_init__(self) -> None:
         allowed = {
@@ -48,3 +50,9 @@ class AlignOptions:
             raise UsageError(f"copies is {self.copies}, expected at least 1.")
         if not 0 <= self.seed < 2**64:
             raise UsageError(f"seed is {self.seed}, expected 0 to 2^64 - 1.")
+
+    @property
+    def recorded(self) -> dict[str, Any]:
+        """As outputs record it, the seed apart; a whole run does not mention shards."""
+        found = {key: value for key, value in asdict(self).items() if key not in ("seed", "shard")}
+        return {**found, "shard": str(self.shard)} if self.shard else found

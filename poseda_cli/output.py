@@ -14,9 +14,13 @@ from poseda_cli.dataset import ChunkSource, PoseDataset
 from poseda_cli.errors import UsageError
 from poseda_cli.exports import check_names, check_writable, export, losses
 from poseda_cli.json_text import json_text
+from poseda_cli.layouts.poseda import FILE
 from poseda_cli.picture import Aligned, picture_of_alignment
 from poseda_cli.pipeline import AlignedDataset
 from poseda_cli.progress import Progress, silent
+from poseda_cli.shard_file import write_record
+from poseda_cli.shard_record import Record
+from poseda_cli.storage.deflate import Compression, check_compression
 from poseda_cli.storage.folder import new_file, new_folder
 
 SUMMARY = "summary.json"
@@ -50,6 +54,8 @@ def write_output(
     inputs: Iterable[Path] = (),
     progress: Progress = silent,
     figure: Figure | None = None,
+    compression: Compression = "none",
+    record: Callable[[], Record | None] = lambda: None,
 ) -> tuple[list[Path], dict[str, Any]]:
     """Write an alignment or a conversion into a folder that appears when all is done.
 
@@ -64,6 +70,8 @@ def write_output(
     inputs : files being read, which the output may not contain
     progress : told how far it is
     figure : a figure to be there, too
+    compression : of the data files, without loss; stated in the summary
+    record : what is kept of a shard, which goes into augmented.h5; asked when that is written
 
     Returns
     -------
@@ -76,12 +84,16 @@ def write_output(
     """
     check_writable(exports, source)
     with new_folder(folder, overwrite, is_output, inputs) as temporary:
-        files = export(exports, source, temporary, name, progress)
+        files = export(exports, source, temporary, name, progress, compression)
         found = summarise(files)
         found["output"]["lost"] = losses(exports, source)
+        if compression != "none":
+            found["output"]["compression"] = compression
         if figure:
             found["output"]["figures"] = [figure.name]
             figure.draw(found, temporary / figure.name)
+        if (kept := record()) and FILE in files:
+            write_record(kept, temporary, found)
         write_summary(found, temporary)
     return [folder / file for file in files], found
 
@@ -92,6 +104,7 @@ def write(
     layout: str = "poseda",
     overwrite: bool = False,
     name: str | None = None,
+    compression: Compression = "none",
 ) -> None:
     """Write a data set as an output folder.
 
@@ -102,20 +115,33 @@ def write(
     layout : of the data files, see `poseda layouts`
     overwrite : replace a folder that poseda wrote
     name : of files that go by one, `data_2d_h36m_NAME.npz`; 'gpa' for aligned poses, else 'poses'
+    compression : of the data files, 'none', 'fast' or 'small'; none loses anything
 
     Raises
     ------
     InputError : the layout cannot hold the data
     OutputError : the place is taken, or the disk refuses; nothing is left behind
-    UsageError : no such layout
+    UsageError : no such layout or compression
     """
     check_names([layout])
     check_name(name or ALIGNED)
+    check_compression(compression)
     if isinstance(dataset, AlignedDataset):
-        write_output(dataset, dataset.summarise, Path(out), [layout], name=name or ALIGNED, overwrite=overwrite)
-        return
-    source = Conversion(dataset)
-    write_output(source, source.summary, Path(out), [layout], name=name or CONVERTED, overwrite=overwrite)
+        source: ChunkSource = dataset
+        summarise, usual, kept = dataset.summarise, ALIGNED, dataset.record
+    else:
+        source = conversion = Conversion(dataset)
+        summarise, usual, kept = conversion.summary, CONVERTED, None
+    write_output(
+        source,
+        summarise,
+        Path(out),
+        [layout],
+        name=name or usual,
+        overwrite=overwrite,
+        compression=compression,
+        record=lambda: kept,
+    )
 
 
 def plot(aligned: AlignedDataset, file: str | os.PathLike[str], overwrite: bool = False) -> None:

@@ -15,8 +15,10 @@ from poseda_cli.dataset import Chunk, Origin, PoseDataset, join
 from poseda_cli.errors import InputError, SkeletonError, listed
 from poseda_cli.global_position import Depth
 from poseda_cli.options import AlignOptions, OutputSkeleton, Pairing
-from poseda_cli.placement import place
+from poseda_cli.placement import UNALIGNED, place
 from poseda_cli.progress import Progress, silent
+from poseda_cli.shard_record import Cut, Record
+from poseda_cli.shards import Shard, part_of, pieces_of
 from poseda_cli.skeleton import SKELETONS, Skeleton
 from poseda_cli.target import TargetPoses, with_intrinsics
 from poseda_cli.validity import Invalid
@@ -34,6 +36,7 @@ class AlignedDataset(PoseDataset):
     summary : what summary.json holds
     whole : the source
     sides : source, in the skeleton of the result, and target
+    record : of a shard what `merge` takes besides its poses
     """
 
     source_index: NDArray[np.int64] = None  # type: ignore[assignment]  # after defaults of the base
@@ -43,6 +46,7 @@ class AlignedDataset(PoseDataset):
     summary: dict[str, Any] = None  # type: ignore[assignment]
     whole: PoseDataset = None  # type: ignore[assignment]
     sides: tuple[PoseDataset, PoseDataset] = None  # type: ignore[assignment]
+    record: Record | None = None
 
     has_3d = has_2d = True
     has_visible = False
@@ -89,6 +93,7 @@ def align(
     seed: int = 0,
     invalid: Invalid = "drop",
     intrinsics: Intrinsics | None = None,
+    shard: tuple[int, int] | None = None,
     jobs: int | None = None,
     progress: Progress = silent,
 ) -> AlignedDataset:
@@ -107,6 +112,7 @@ def align(
     invalid : what becomes of poses with numbers that are not finite, without extent, or with a joint
         behind the camera
     intrinsics : of all target cameras; needed where neither archive nor tables know them
+    shard : (i, n), from (1, n) to (n, n): the i-th n-th of the rows alone
     jobs : threads; all cores if not given; without influence on the result
     progress : told how far it is
 
@@ -120,7 +126,8 @@ def align(
     SkeletonError : joints that cannot be had from the source
     UsageError : options out of range
     """
-    options = AlignOptions(skeleton, depth, screen, pairing, copies, include_source, seed, invalid, intrinsics)
+    part = Shard(*shard) if shard else None
+    options = AlignOptions(skeleton, depth, screen, pairing, copies, include_source, seed, invalid, intrinsics, part)
     plan = prepare(source, target, options, jobs=jobs, progress=progress)
     rows = join(plan.chunks())
     return AlignedDataset(
@@ -138,6 +145,7 @@ def align(
         summary=plan.summary(),
         whole=plan.whole,
         sides=plan.sides,
+        record=plan.record,
     )
 
 
@@ -167,10 +175,14 @@ def prepare(
     except SkeletonError as error:
         raise SkeletonError(f"{source.title}: {error} --skeleton h36m16 needs no Neck/Nose.") from error
     poses = TargetPoses.of(target, source.skeleton, options.screen, options.invalid)
-    placement = place(source, poses, options, jobs, progress)
+    copies = [*([UNALIGNED] if options.include_source else []), *range(options.copies)]
+    pieces = pieces_of(len(source), copies, options.shard)
+    part = part_of(source, pieces)
+    placement = place(part, pieces, poses, options, jobs, progress)
     if whole is not None:
         whole = whole.to_skeleton(source.skeleton)
-    return Alignment(source, poses, placement, options, jobs, chunk, whole)
+    cut = Cut(source, part, pieces) if options.shard else None
+    return Alignment(part.dataset, poses, placement, options, jobs, chunk, whole, cut)
 
 
 def _check_kinds(source: PoseDataset, target: PoseDataset) -> None:

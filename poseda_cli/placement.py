@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence as Listed
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +16,7 @@ from poseda_cli.errors import InputError
 from poseda_cli.options import AlignOptions
 from poseda_cli.pairing import draw_targets
 from poseda_cli.progress import Progress
+from poseda_cli.shards import Part, Piece
 from poseda_cli.skeleton import shared_joints
 from poseda_cli.target import TargetPoses
 from poseda_cli.validity import check_valid
@@ -27,11 +30,12 @@ class Placement:
 
     Parameters
     ----------
-    source_row : (R,) rows of the source data set
+    source_row : (R,) rows of the source's part
     target_row : (R,) rows of the valid targets; UNALIGNED where the source pose stays where it is
     depth : (R,) float32, metres, of the root; NaN where unaligned
     unaligned : how many rows, the first ones, are unaligned
     sequences : the source's, once for each copy, without the rows dropped
+    numbers : of each of them, which one of the source's it is of
     valid : (N,) whether each source pose is finite and has an extent
     behind_camera : poses dropped because a joint would be at or behind the camera
     """
@@ -41,61 +45,97 @@ class Placement:
     depth: NDArray[np.float32]
     unaligned: int
     sequences: tuple[Sequence, ...]
+    numbers: NDArray[np.int64]
     valid: NDArray[np.bool_]
     behind_camera: int
 
 
+class _Placed(NamedTuple):
+    """A piece of the source: its first row in the part, which poses of it are valid, and those kept."""
+
+    start: int
+    valid: NDArray[np.bool_]
+    rows: NDArray[np.int64]
+    drawn: NDArray[np.int64]
+    depth: NDArray[np.float32]
+
+
 def place(
-    source: PoseDataset, target: TargetPoses, options: AlignOptions, jobs: int | None, progress: Progress
+    part: Part,
+    pieces: Listed[Piece],
+    target: TargetPoses,
+    options: AlignOptions,
+    jobs: int | None,
+    progress: Progress,
 ) -> Placement:
     """Draw a target for every source pose and copy, and find out how deep it comes to stand.
 
+    Parameters
+    ----------
+    part : of the source
+    pieces : of the source, in the order of the output; they lie in the part
+    target : its valid poses
+    options : how
+    jobs : threads
+    progress : told how far it is
+
     Raises
     ------
-    InputError : no valid pose, or an invalid one that may not be dropped
+    InputError : no valid pose, or an invalid one that may not be dropped; a shard may be without one
     """
-    count, behind_camera = len(source), 0
-    valid = np.ones(count, bool)
-    copies: list[int] = []
-    rows: list[NDArray[np.int64]] = []
-    drawn: list[NDArray[np.int64]] = []
-    depths: list[NDArray[np.float32]] = []
-    with progress("placing", count * options.copies) as advance:
-        for copy in range(options.copies):
-            pairs = draw_targets(0, count, len(target.rows), options.seed, copy)
-            z, nearest = _depths(source, target, pairs, options.depth, jobs)
-            if copy == 0:
-                # Whether a pose has a depth at all depends on itself, not on its target.
-                valid = np.isfinite(z)
-                check_valid(source, valid, "source", options.invalid)
-                if options.include_source:
-                    copies, rows = [UNALIGNED], [np.flatnonzero(valid)]
-                    drawn = [np.full(len(rows[0]), UNALIGNED)]
-                    depths = [np.full(len(rows[0]), np.nan, np.float32)]
-            kept = np.flatnonzero(valid & (nearest > 0))
-            behind_camera += int(valid.sum()) - len(kept)
-            copies.append(copy)
-            rows.append(kept)
-            drawn.append(pairs[kept])
-            depths.append(z[kept])
-            advance(count)
-    unaligned = len(rows[0]) if options.include_source else 0
-    _check_behind(behind_camera, sum(map(len, rows)) - unaligned, options)
+    placed: list[_Placed] = []
+    with progress("placing", sum(piece.stop - piece.start for piece in pieces)) as advance:
+        for piece in pieces:
+            placed.append(_place_piece(part, piece, target, options, jobs))
+            advance(piece.stop - piece.start)
+    valid = np.zeros(len(part.dataset), bool)
+    # Whether a pose has a depth at all depends on itself, not on its target; rounding aside, hence the first.
+    for found in reversed(placed):
+        valid[found.start : found.start + len(found.valid)] = found.valid
+    if options.shard is None or options.invalid == "error":
+        check_valid(part.dataset, valid, "source", options.invalid)
+    aligned = [found for piece, found in zip(pieces, placed, strict=True) if piece.copy != UNALIGNED]
+    kept = sum(len(found.rows) for found in aligned)
+    behind_camera = sum(int(found.valid.sum()) for found in aligned) - kept
+    _check_behind(behind_camera, kept, options)
+    sequences, origins = _sequences(part.dataset, pieces, placed)
     return Placement(
-        source_row=np.concatenate(rows),
-        target_row=np.concatenate(drawn),
-        depth=np.concatenate(depths),
-        unaligned=unaligned,
-        sequences=_sequences(source, copies, rows),
+        source_row=np.concatenate([found.rows for found in placed]),
+        target_row=np.concatenate([found.drawn for found in placed]),
+        depth=np.concatenate([found.depth for found in placed]),
+        unaligned=sum(len(found.rows) for found in placed) - kept,
+        sequences=sequences,
+        numbers=part.numbers[origins],
         valid=valid,
         behind_camera=behind_camera,
     )
 
 
+def _place_piece(part: Part, piece: Piece, target: TargetPoses, options: AlignOptions, jobs: int | None) -> _Placed:
+    copy, start, stop = piece
+    first = part.local(start)
+    pairs = draw_targets(start, stop, len(target.rows), options.seed, max(copy, 0))
+    # Whether there is a depth is the same for both kinds; this one is quicker.
+    kind = "weak" if copy == UNALIGNED else options.depth
+    z, nearest = _depths(part.dataset, slice(first, first + stop - start), target, pairs, kind, jobs)
+    valid = np.isfinite(z)
+    if copy == UNALIGNED:
+        rows = np.flatnonzero(valid)
+        stays = np.full(len(rows), np.nan, np.float32)
+        return _Placed(first, valid, first + rows, np.full(len(rows), UNALIGNED), stays)
+    rows = np.flatnonzero(valid & (nearest > 0))
+    return _Placed(first, valid, first + rows, pairs[rows], z[rows])
+
+
 def _depths(
-    source: PoseDataset, target: TargetPoses, pairs: NDArray[np.int64], depth: gpa.Depth, jobs: int | None
+    source: PoseDataset,
+    rows: slice,
+    target: TargetPoses,
+    pairs: NDArray[np.int64],
+    depth: gpa.Depth,
+    jobs: int | None,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    poses = np.asarray(source.poses_3d)
+    poses = np.asarray(source.poses_3d)[rows]
     joints, _ = shared_joints(source.skeleton, target.dataset.skeleton)
     z, nearest = np.empty(len(poses), np.float32), np.empty(len(poses), np.float32)
 
@@ -116,17 +156,23 @@ def _check_behind(behind_camera: int, left: int, options: AlignOptions) -> None:
             f"{behind_camera:,} poses would have a joint behind the camera. --invalid drop leaves them out; "
             "--depth exact avoids most of them."
         )
-    if not left:
+    if not left and options.shard is None:
         raise InputError(f"No pose is left: all {behind_camera:,} would have a joint behind the camera.")
 
 
-def _sequences(source: PoseDataset, copies: list[int], rows: list[NDArray[np.int64]]) -> tuple[Sequence, ...]:
+def _sequences(
+    source: PoseDataset, pieces: Listed[Piece], placed: Listed[_Placed]
+) -> tuple[tuple[Sequence, ...], NDArray[np.int64]]:
+    """The sequences of the output, and which one of the source's each is."""
     bounds = [sequence.start for sequence in source.sequences] + [len(source)]
-    sequences, start = [], 0
-    for copy, kept in zip(copies, rows, strict=True):
-        lengths = np.diff(np.searchsorted(kept, bounds)).tolist()
-        for sequence, length in zip(source.sequences, lengths, strict=True):
+    sequences: list[Sequence] = []
+    numbers: list[int] = []
+    start = 0
+    for piece, found in zip(pieces, placed, strict=True):
+        lengths = np.diff(np.searchsorted(found.rows, bounds)).tolist()
+        for number, (sequence, length) in enumerate(zip(source.sequences, lengths, strict=True)):
             if length:
-                sequences.append(sequence._replace(start=start, length=length, copy=copy))
+                sequences.append(sequence._replace(start=start, length=length, copy=piece.copy))
+                numbers.append(number)
                 start += length
-    return tuple(sequences)
+    return tuple(sequences), np.array(numbers, np.int64)

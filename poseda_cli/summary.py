@@ -41,12 +41,68 @@ class Side(NamedTuple):
     sequences: tuple[dataset.Sequence, ...]
 
 
+class Heads(NamedTuple):
+    """The keys of summary.json that nothing is measured for: what ran on what, and what came of it."""
+
+    version: str
+    seed: int
+    options: dict[str, Any]
+    source: dict[str, Any]
+    target: dict[str, Any]
+    output: dict[str, Any]
+
+
+class Measures(NamedTuple):
+    """What the numbers of a summary are of; P source poses, M valid target poses, N aligned poses.
+
+    source : its boxes, NaN for a pose that is not valid; None where its 2D is not known
+    source_depth : (P,) metres, of the roots; NaN for a pose that is not valid; empty where not known
+    target : (M, 4) boxes
+    target_depth : (M,) or empty
+    aligned : the boxes of the aligned poses
+    depth : (N,) metres, of the roots
+    drawn : (N,) row of the target that each pose was drawn to
+    out_of_frame : (N,) whether some joint lies outside the image
+    """
+
+    source: Side | None
+    source_depth: Floats
+    target: Floats
+    target_depth: Floats
+    aligned: Side
+    depth: Floats
+    drawn: NDArray[np.int64]
+    out_of_frame: NDArray[np.bool_]
+
+
 class Distributions(NamedTuple):
     """The keys of summary.json that speak of distributions."""
 
     distributions: dict[str, Any]
     groups: dict[str, dict[str, Any]]
     outliers: list[dict[str, Any]]
+
+
+def summarize(heads: Heads, measures: Measures, jobs: int | None = None) -> dict[str, Any]:
+    """What summary.json holds, its keys in order.
+
+    Parameters
+    ----------
+    heads : what was not measured
+    measures : of all poses
+    jobs : threads; without influence on the result
+    """
+    found = distributions(measures.source, measures.target, measures.aligned, jobs)
+    depths = {"source": measures.source_depth, "target": measures.target_depth, "aligned": measures.depth}
+    depth = {side: describe(sample_of(values.copy())) for side, values in depths.items()}
+    return {
+        "schema": SCHEMA,
+        **heads._asdict(),
+        "distributions": {**found.distributions, "depth": depth},
+        "groups": found.groups,
+        "outliers": found.outliers,
+        "fit": fit(measures.aligned.boxes, measures.target, measures.drawn, measures.out_of_frame, jobs),
+    }
 
 
 def distributions(source: Side | None, target: Floats, output: Side, jobs: int | None = None) -> Distributions:
@@ -168,8 +224,10 @@ def fit(
     Returns
     -------
     scale_relative_error : p50, p95, max of |scale / target scale - 1|; root_error_max : largest
-    distance of the roots; out_of_frame : fraction of poses
+    distance of the roots; out_of_frame : fraction of poses. Empty where no pose is aligned
     """
+    if not len(aligned):
+        return {}
     error, off = np.empty(len(aligned), np.float32), np.empty(len(aligned), np.float32)
 
     def work(start: int, stop: int) -> None:

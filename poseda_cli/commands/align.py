@@ -13,8 +13,10 @@ from poseda_cli.commands.selection import (
     IN,
     LAYOUTS_WRITTEN,
     OUT,
+    RUN,
     Actions,
     Cameras,
+    Compression,
     DryRun,
     Jobs,
     Name,
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
     from poseda_cli.alignment import Alignment
     from poseda_cli.cameras import Intrinsics
     from poseda_cli.dataset import PoseDataset
+    from poseda_cli.shards import Shard
 
 HOW = "How it is aligned"
 
@@ -99,6 +102,7 @@ def align(
         typer.Option("--to", metavar="LAYOUT", help=LAYOUTS_WRITTEN, show_default="poseda", rich_help_panel=OUT),
     ] = None,
     name: Name = "gpa",
+    compression: Compression = "none",
     include_source: Annotated[
         bool, typer.Option("--include-source", help="Write the unaligned source poses, too.", rich_help_panel=OUT)
     ] = False,
@@ -111,6 +115,12 @@ def align(
         typer.Option(help="What --plot draws.", show_default="png", rich_help_panel=OUT),
     ] = None,
     overwrite: Overwrite = False,
+    shard: Annotated[
+        str | None,
+        typer.Option(
+            metavar="I/N", help="Only shard I of N; see poseda merge.", show_default="all", rich_help_panel=RUN
+        ),
+    ] = None,
     jobs: Jobs = None,
     dry_run: DryRun = False,
     as_json: SummaryJson = False,
@@ -127,12 +137,14 @@ def align(
     from poseda_cli.options import AlignOptions
     from poseda_cli.output import check_name, figure_of, is_output, write_output
     from poseda_cli.pipeline import prepare
+    from poseda_cli.shards import Shard
     from poseda_cli.storage.folder import check_free
 
     began = time.monotonic()
     console = Console(quiet, verbose)
     lens = parse_intrinsics(intrinsics) if intrinsics else None
-    options = AlignOptions(skeleton, depth, screen, pairing, copies, include_source, seed, invalid, lens)
+    part = Shard.parse(shard) if shard is not None else None
+    options = AlignOptions(skeleton, depth, screen, pairing, copies, include_source, seed, invalid, lens, part)
     chosen = (names_of(subjects), names_of(actions), names_of(cameras), stride)
     chosen_target = (names_of(target_subjects), (), names_of(target_cameras), target_stride)
     for given in filter(None, (layout, target_layout)):
@@ -140,6 +152,8 @@ def align(
     exports = to or ["poseda"]
     check_names(exports)
     check_name(name)
+    if part:
+        _check_shard(part, exports, plot)
     inputs = [*source, *target]
     check_free(out, overwrite, is_output, inputs)
     if plot_format and not plot:
@@ -174,8 +188,10 @@ def align(
         inputs=inputs,
         progress=console.progress,
         figure=figure_of(plan, f"distribution.{plot_format or 'png'}", jobs) if plot else None,
+        compression=compression,
+        record=lambda: plan.record,
     )
-    _say_result(console, summary, out)
+    say_result(console, summary, out)
     if as_json:
         console.result_json({**summary, "seconds": round(time.monotonic() - began, 3)})
     else:
@@ -213,12 +229,31 @@ def _say_plan(console: Console, plan: Alignment, out: Path, as_json: bool) -> No
         console.result_json({"schema": "poseda.plan/1", **plan.provenance, "output": output})
 
 
-def _say_result(console: Console, summary: dict[str, Any], out: Path) -> None:
+def _check_shard(shard: Shard, exports: list[str], plot: bool) -> None:
+    """Refuse what takes the whole run.
+
+    Raises
+    ------
+    UsageError : as said
+    """
+    if others := [name for name in exports if name != "poseda"]:
+        raise UsageError(
+            f"--shard {shard} --to {others[0]}: shards are written as poseda alone. Merge them first (poseda merge "
+            f"SHARD... -o DIR), then poseda convert DIR --to {others[0]}."
+        )
+    if plot:
+        raise UsageError(f"--shard {shard} --plot: the figure is one of the whole run; leave --plot out.")
+
+
+def say_result(console: Console, summary: dict[str, Any], out: Path) -> None:
+    """A table of what came out, and how many poses lie where."""
     if console.quiet:
         return
     from poseda_cli.commands.tables import show_alignment
 
-    show_alignment(console, summary)
+    # A shard may be without an aligned pose; there is nothing to be compared then.
+    if summary["fit"]:
+        show_alignment(console, summary)
     for figure in summary["output"].get("figures", ()):
         console.say(f"figure: {out / figure}")
     console.say(f"{summary['output']['poses']:,} poses in {out}; {_dropped(summary['output']['dropped'])}")

@@ -6,8 +6,6 @@ import codecs
 import os
 import signal
 import sys
-import tempfile
-import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,7 +14,6 @@ from typing import Any, NoReturn
 
 from poseda_cli._version import VERSION
 from poseda_cli.errors import InputError, OutputError, PosedaError, UsageError
-from poseda_cli.json_text import json_text
 
 FAULT, USAGE, INPUT, OUTPUT, INTERRUPTED, TERMINATED = 1, 2, 3, 4, 130, 143
 
@@ -58,6 +55,8 @@ class Console:
 
     def result_json(self, value: Any) -> None:
         """A JSON document on stdout."""
+        from poseda_cli.json_text import json_text
+
         self.result(json_text(value))
 
     @contextmanager
@@ -150,6 +149,9 @@ def _again(number: int, frame: FrameType | None) -> None:
 
 def _report_fault(error: Exception) -> None:
     """A fault of ours: short here, the details in a file."""
+    import tempfile
+    import traceback
+
     details = "".join(traceback.format_exception(error))
     text = f"poseda {VERSION}, Python {sys.version}\n{sys.argv}\n\n{details}"
     if {"-v", "--verbose"} & set(sys.argv):

@@ -14,6 +14,7 @@ from poseda_cli.commands.selection import (
     OUT,
     Actions,
     Cameras,
+    Compression,
     DryRun,
     Name,
     Out,
@@ -49,6 +50,7 @@ def convert(
         typer.Option(metavar="NAME", help="Joints to write; default: as read.", rich_help_panel=OUT),
     ] = None,
     name: Name = "poses",
+    compression: Compression = "none",
     overwrite: Overwrite = False,
     dry_run: DryRun = False,
     as_json: SummaryJson = False,
@@ -90,7 +92,15 @@ def convert(
             console.result_json(source.summary())
         return
     files, summary = write_output(
-        source, source.summary, out, to, name=name, overwrite=overwrite, inputs=paths, progress=console.progress
+        source,
+        source.summary,
+        out,
+        to,
+        name=name,
+        overwrite=overwrite,
+        inputs=paths,
+        progress=console.progress,
+        compression=compression,
     )
     console.say(f"{len(source):,} poses in {out}")
     if as_json:

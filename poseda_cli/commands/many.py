@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Container
 from typing import Any
 
-from typer.core import TyperCommand
+from poseda_cli.commands.help import HelpCommand
 
 MANY = ("--target", "-t")
 
 
-class ManyTargets(TyperCommand):
-    """A command whose `--target` takes several values."""
+class ManyTargets(HelpCommand):
+    """A command; where it has `--target`, that takes several values."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Repeat the option for each of its values, and parse that."""

@@ -29,6 +29,10 @@ Name = Annotated[str, typer.Option(metavar="NAME", help="In file names: data_2d_
 Overwrite = Annotated[
     bool, typer.Option("--overwrite", help="Replace a folder that poseda wrote.", rich_help_panel=OUT)
 ]
+Compression = Annotated[
+    Literal["none", "fast", "small"],
+    typer.Option(help="Of the data files, without loss.", rich_help_panel=OUT),
+]
 LAYOUTS_WRITTEN = "poseda, videopose3d, poseaug, mmpose, pstmo, poseaug-test or plain; repeatable."
 
 # How 2D is normalised; on which panel depends on the command.

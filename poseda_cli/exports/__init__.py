@@ -4,7 +4,7 @@ An export's module has a docstring, which is its documentation, and
 
 - `unwritable(source)`: None if it can hold the data, else a sentence that says why not;
 - `losses(source)`: what of the data it does not hold, a few words each;
-- `write(source, folder, name, progress)`: the names of the files written into an existing folder.
+- `write(source, folder, name, progress, compression)`: the names of the files written into an existing folder.
 
 Each file is one that its trainer's unmodified loader accepts, and that gives it our poses.
 """
@@ -20,6 +20,7 @@ from types import ModuleType
 from poseda_cli.dataset import ChunkSource
 from poseda_cli.errors import InputError, UsageError, listed
 from poseda_cli.progress import Progress, silent
+from poseda_cli.storage.deflate import Compression
 
 EXPORTS = {
     "poseda": "augmented.h5, with the source and target of each pose",
@@ -85,7 +86,12 @@ def losses(names: Sequence[str], source: ChunkSource) -> list[str]:
 
 
 def export(
-    names: Sequence[str], source: ChunkSource, folder: Path, name: str, progress: Progress = silent
+    names: Sequence[str],
+    source: ChunkSource,
+    folder: Path,
+    name: str,
+    progress: Progress = silent,
+    compression: Compression = "none",
 ) -> list[str]:
     """Write a data set into an existing folder in each of some forms.
 
@@ -96,6 +102,7 @@ def export(
     folder : where to
     name : what files are called that trainers find by a name of one's own
     progress : told how far writing is
+    compression : of the data files, without loss
 
     Returns
     -------
@@ -109,7 +116,7 @@ def export(
     check_writable(names, source)
     files: list[str] = []
     for form in dict.fromkeys(names):
-        written = export_module(form).write(source, folder, name, progress)
+        written = export_module(form).write(source, folder, name, progress, compression)
         if twice := set(written) & set(files):
             raise UsageError(f"--name {name}: {listed(twice)} is the name of another file written; choose another.")
         files += written

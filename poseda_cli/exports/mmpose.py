@@ -24,6 +24,7 @@ from poseda_cli.dataset import Chunk, ChunkSource, Sequence
 from poseda_cli.exports.rows import copy_suffix, gather, lacks_kinds, unknown_cameras
 from poseda_cli.progress import Progress, silent
 from poseda_cli.skeleton import H36M17, joint_map
+from poseda_cli.storage.deflate import Compression
 from poseda_cli.storage.npz_writer import write_npz
 from poseda_cli.storage.pickle_writer import bare_pickle
 
@@ -53,7 +54,13 @@ def losses(source: ChunkSource) -> list[str]:
     return lost
 
 
-def write(source: ChunkSource, folder: Path, name: str = "", progress: Progress = silent) -> list[str]:
+def write(
+    source: ChunkSource,
+    folder: Path,
+    name: str = "",
+    progress: Progress = silent,
+    compression: Compression = "none",
+) -> list[str]:
     """Write mmpose_NAME.npz and cameras.pkl; see `exports`."""
     rows = gather(source, progress)
     joints = joint_map(source.skeleton, H36M17)
@@ -68,7 +75,7 @@ def write(source: ChunkSource, folder: Path, name: str = "", progress: Progress 
         "S": np.concatenate([three, visible[..., None]], axis=-1, dtype=np.float32),
     }
     file = f"mmpose_{name}.npz"
-    write_npz(folder / file, arrays)
+    write_npz(folder / file, arrays, compression)
     (folder / CAMERA_FILE).write_bytes(b"".join(bare_pickle(_camera_table(source, rows))))
     return [file, CAMERA_FILE]
 

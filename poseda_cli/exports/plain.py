@@ -18,6 +18,7 @@ from poseda_cli.cameras import image_sizes, intrinsics_table
 from poseda_cli.dataset import Chunk, ChunkSource
 from poseda_cli.exports.rows import gather, unknown_cameras
 from poseda_cli.progress import Progress, silent
+from poseda_cli.storage.deflate import Compression
 from poseda_cli.storage.npz_writer import write_npz
 
 
@@ -40,11 +41,18 @@ def losses(source: ChunkSource) -> list[str]:
     ]
 
 
-def write(source: ChunkSource, folder: Path, name: str = "", progress: Progress = silent) -> list[str]:
+def write(
+    source: ChunkSource,
+    folder: Path,
+    name: str = "",
+    progress: Progress = silent,
+    compression: Compression = "none",
+) -> list[str]:
     """Write NAME.npz; see `exports`."""
     rows = gather(source, progress, lens=False)  # the file has no place for distortion
     file = f"{name}.npz"
-    write_npz(folder / file, {key: values for key, values in _arrays(source, rows).items() if values is not None})
+    arrays = {key: values for key, values in _arrays(source, rows).items() if values is not None}
+    write_npz(folder / file, arrays, compression)
     return [file]
 
 

@@ -13,6 +13,7 @@ from poseda_cli.exports.videopose3d import losses as videopose3d_losses
 from poseda_cli.exports.videopose3d import unwritable_as, write_as
 from poseda_cli.progress import Progress, silent
 from poseda_cli.skeleton import H36M16
+from poseda_cli.storage.deflate import Compression
 
 
 def unwritable(source: ChunkSource) -> str | None:
@@ -30,6 +31,12 @@ def losses(source: ChunkSource) -> list[str]:
     return lost
 
 
-def write(source: ChunkSource, folder: Path, name: str = "", progress: Progress = silent) -> list[str]:
+def write(
+    source: ChunkSource,
+    folder: Path,
+    name: str = "",
+    progress: Progress = silent,
+    compression: Compression = "none",
+) -> list[str]:
     """Write data_2d_h36m_NAME.npz, and of a conversion data_3d_h36m.npz; see `exports`."""
-    return write_as(source, folder, name, H36M16, progress)
+    return write_as(source, folder, name, H36M16, progress, compression)

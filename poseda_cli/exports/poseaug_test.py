@@ -17,6 +17,7 @@ from poseda_cli.dataset import ChunkSource
 from poseda_cli.exports.rows import gather, lacks_kinds, unknown_cameras
 from poseda_cli.progress import Progress, silent
 from poseda_cli.skeleton import H36M16, joint_map
+from poseda_cli.storage.deflate import Compression
 from poseda_cli.storage.npz_writer import write_npz
 
 FILE = "test_3dhp.npz"
@@ -43,7 +44,13 @@ def losses(source: ChunkSource) -> list[str]:
     return lost
 
 
-def write(source: ChunkSource, folder: Path, name: str = "", progress: Progress = silent) -> list[str]:
+def write(
+    source: ChunkSource,
+    folder: Path,
+    name: str = "",
+    progress: Progress = silent,
+    compression: Compression = "none",
+) -> list[str]:
     """Write test_3dhp.npz; see `exports`."""
     rows = gather(source, progress)
     joints = joint_map(source.skeleton, H36M16)
@@ -53,5 +60,5 @@ def write(source: ChunkSource, folder: Path, name: str = "", progress: Progress 
         "pose3d": poses - poses[:, H36M16.root, None],
         "pose2d": normalise_points(points, sizes, source.screen).astype(np.float32),
     }
-    write_npz(folder / FILE, arrays)
+    write_npz(folder / FILE, arrays, compression)
     return [FILE]

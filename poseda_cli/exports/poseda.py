@@ -1,26 +1,69 @@
 """augmented.h5: poses in camera space, their projections, and where each row came from.
 
 What a conversion writes has the 2D of its archive, or, of an archive without 2D, linear projections.
-`poseda layouts poseda` describes the file.
+`poseda layouts poseda` describes the file. Compressed, its columns are chunked, shuffled and gzipped, by filters that
+every HDF5 has.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from poseda_cli.cameras import Camera, image_sizes, intrinsics_table, normalise_points
+from poseda_cli.cameras import Camera, Screen, image_sizes, intrinsics_table, normalise_points
 from poseda_cli.dataset import ChunkSource, Sequence
 from poseda_cli.exports.rows import image_points
 from poseda_cli.layouts.poseda import FILE, INTRINSICS, SCHEMA
 from poseda_cli.progress import Progress, silent
+from poseda_cli.skeleton import Skeleton
+from poseda_cli.storage.deflate import LEVELS, Compression, in_order, shuffled
 
 # What is not known of a camera; else NaN.
 UNKNOWN = {"width": 0, "height": 0}
+# Bytes of a chunk: what HDF5 keeps of each column in memory, so that reading row by row inflates a chunk once.
+CHUNK = 1 << 20
+
+DTYPES: dict[str, np.dtype[Any]] = {
+    "poses_3d": np.dtype("<f4"),
+    "poses_2d": np.dtype("<f4"),
+    "camera": np.dtype("<u2"),
+    "source_index": np.dtype("<i8"),
+    "target_index": np.dtype("<i8"),
+}
+
+Columns = Mapping[str, NDArray[Any]]
+
+
+class Heads(Protocol):
+    """What an augmented.h5 says of its rows; see `ChunkSource`."""
+
+    @property
+    def skeleton(self) -> Skeleton:
+        """Joint set of every pose."""
+
+    @property
+    def cameras(self) -> tuple[Camera, ...]:
+        """What the camera column points to."""
+
+    @property
+    def sequences(self) -> tuple[Sequence, ...]:
+        """In row order, covering all rows."""
+
+    @property
+    def screen(self) -> Screen:
+        """Normalisation of the 2D poses."""
+
+    @property
+    def provenance(self) -> dict[str, Any]:
+        """How it came to be."""
+
+    def __len__(self) -> int:
+        """Number of rows."""
 
 
 def unwritable(source: ChunkSource) -> str | None:
@@ -42,45 +85,125 @@ def losses(source: ChunkSource) -> list[str]:
     ]
 
 
-def write(source: ChunkSource, folder: Path, name: str = "", progress: Progress = silent) -> list[str]:
+def write(
+    source: ChunkSource,
+    folder: Path,
+    name: str = "",
+    progress: Progress = silent,
+    compression: Compression = "none",
+) -> list[str]:
     """Write augmented.h5 chunk by chunk; see `exports`. The same source gives the same bytes."""
-    try:
-        _write_file(source, folder / FILE, progress)
-    except RuntimeError as error:  # how HDF5 says at closing that the disk is full
-        raise OSError(str(error)) from error
+    with progress("writing" if source.whole is None else "aligning", len(source)) as advance:
+        write_file(source, folder / FILE, _parts(source, advance), compression)
     return [FILE]
 
 
-def _write_file(source: ChunkSource, path: Path, progress: Progress) -> None:
+def write_file(heads: Heads, path: Path, parts: Iterator[Columns], compression: Compression = "none") -> None:
+    """Write an augmented.h5; where the parts end leaves no trace in it.
+
+    Parameters
+    ----------
+    heads : what the rows are of
+    path : the file
+    parts : consecutive rows, column by column, as the file has them
+    compression : of the columns
+
+    Raises
+    ------
+    OSError : the disk refuses
+    """
+    try:
+        _write_file(heads, path, parts, compression)
+    except RuntimeError as error:  # how HDF5 says at closing that the disk is full
+        raise OSError(str(error)) from error
+
+
+def _write_file(heads: Heads, path: Path, parts: Iterator[Columns], compression: Compression) -> None:
     import h5py
 
-    rows, joints = len(source), len(source.skeleton)
-    sizes = image_sizes(source.cameras)
+    rows = len(heads)
     with h5py.File(path, "w") as file:
-        _write_attributes(file, source)
-        file["cameras"] = _camera_rows(source.cameras)
-        file["sequences"] = _sequence_rows(source.sequences)
-        columns = {
-            "poses_3d": file.create_dataset("poses_3d", (rows, joints, 3), np.float32),
-            "poses_2d": file.create_dataset("poses_2d", (rows, joints, 2), np.float32),
-            "camera": file.create_dataset("camera", (rows,), np.uint16),
-            "source_index": file.create_dataset("source_index", (rows,), np.int64),
-            "target_index": file.create_dataset("target_index", (rows,), np.int64),
+        _write_attributes(file, heads)
+        file["cameras"] = _camera_rows(heads.cameras)
+        file["sequences"] = _sequence_rows(heads.sequences)
+        if compression == "none" or not rows:  # HDF5 has no chunks of no rows
+            _write_rows(_create(file, heads), parts)
+            return
+        level, height = LEVELS[compression], min(CHUNK // (len(heads.skeleton) * 12), rows)
+        columns = _create(file, heads, height, shuffle=True, compression="gzip", compression_opts=level)
+        _write_chunks(columns, _in_blocks(parts, height), level)
+
+
+def _create(file: Any, heads: Heads, height: int = 0, **filters: Any) -> dict[str, Any]:
+    """The empty columns; in chunks of `height` rows where there are filters."""
+    rows, joints, columns = len(heads), len(heads.skeleton), {}
+    poses: dict[str, tuple[int, ...]] = {"poses_3d": (joints, 3), "poses_2d": (joints, 2)}
+    for name, dtype in DTYPES.items():
+        pose = poses.get(name, ())
+        chunks = (height, *pose) if filters else None
+        columns[name] = file.create_dataset(name, (rows, *pose), dtype, chunks=chunks, **filters)
+    return columns
+
+
+def _write_rows(columns: Mapping[str, Any], parts: Iterator[Columns]) -> None:
+    start = 0
+    for part in parts:
+        stop = start + len(part["camera"])
+        for name, values in part.items():
+            columns[name][start:stop] = values
+        start = stop
+
+
+def _write_chunks(columns: Mapping[str, Any], blocks: Iterator[tuple[int, Columns]], level: int) -> None:
+    """Write chunks as HDF5's own filters leave them, which run on one core alone."""
+
+    def packed(task: tuple[str, int, NDArray[Any]]) -> tuple[str, int, bytes]:
+        name, start, values = task
+        return name, start, shuffled(values, level)
+
+    tasks = ((name, start, values) for start, block in blocks for name, values in block.items())
+    for name, start, data in in_order(packed, tasks):
+        inside = (0,) * (columns[name].ndim - 1)
+        columns[name].id.write_direct_chunk((start, *inside), data)
+
+
+def _parts(source: ChunkSource, advance: Callable[[int], object]) -> Iterator[Columns]:
+    """The columns of consecutive rows."""
+    sizes = image_sizes(source.cameras)
+    for chunk in source.chunks():
+        points = image_points(chunk, source.cameras, lens=False)
+        yield {
+            "poses_3d": np.asarray(chunk.poses_3d),
+            "poses_2d": normalise_points(points, sizes[chunk.camera], source.screen),
+            "camera": chunk.camera,
+            "source_index": chunk.source_index,
+            "target_index": chunk.target_index,
         }
-        start = 0
-        with progress("writing" if source.whole is None else "aligning", rows) as advance:
-            for chunk in source.chunks():
-                stop = start + len(chunk.camera)
-                points = image_points(chunk, source.cameras, lens=False)
-                normalised = normalise_points(points, sizes[chunk.camera], source.screen)
-                for name, column in columns.items():
-                    column[start:stop] = normalised if name == "poses_2d" else getattr(chunk, name)
-                advance(stop - start)
-                start = stop
+        advance(len(chunk.camera))
 
 
-def _write_attributes(file: Any, source: ChunkSource) -> None:
-    skeleton = source.skeleton
+def _in_blocks(parts: Iterator[Columns], height: int) -> Iterator[tuple[int, Columns]]:
+    """First row and columns of blocks of `height` rows, wherever the parts end; zeros fill the last."""
+    block: dict[str, NDArray[Any]] = {}
+    first, filled = 0, 0
+    for part in parts:
+        taken, length = 0, len(part["camera"])
+        while taken < length:
+            if not filled:
+                block = {name: np.zeros((height, *part[name].shape[1:]), dtype) for name, dtype in DTYPES.items()}
+            count = min(height - filled, length - taken)
+            for name, values in part.items():
+                block[name][filled : filled + count] = values[taken : taken + count]
+            taken, filled = taken + count, filled + count
+            if filled == height:
+                yield first, block
+                first, filled = first + height, 0
+    if filled:
+        yield first, block
+
+
+def _write_attributes(file: Any, heads: Heads) -> None:
+    skeleton = heads.skeleton
     file.attrs["schema"] = SCHEMA
     file.attrs["layout"] = "poseda"
     file.attrs["skeleton"] = skeleton.name
@@ -88,8 +211,8 @@ def _write_attributes(file: Any, source: ChunkSource) -> None:
     file.attrs["parents"] = skeleton.parents
     file.attrs["root"] = skeleton.root
     file.attrs["units"] = "m"
-    file.attrs["screen"] = source.screen
-    file.attrs["provenance"] = json.dumps(source.provenance, sort_keys=True)
+    file.attrs["screen"] = heads.screen
+    file.attrs["provenance"] = json.dumps(heads.provenance, sort_keys=True)
 
 
 def _camera_rows(cameras: tuple[Camera, ...]) -> NDArray[Any]:

@@ -22,6 +22,7 @@ from poseda_cli.exports.rows import copy_suffix, gather, lacks_kinds, trainer_pi
 from poseda_cli.layouts.pstmo import TEST_SIZES, TRAIN_SIZE
 from poseda_cli.progress import Progress, silent
 from poseda_cli.skeleton import MPI_INF_3DHP17, joint_map
+from poseda_cli.storage.deflate import Compression
 from poseda_cli.storage.npz_writer import write_object_npz
 
 TRAIN_FILE, TEST_FILE = "data_train_3dhp.npz", "data_test_3dhp.npz"
@@ -54,7 +55,13 @@ def losses(source: ChunkSource) -> list[str]:
     return lost
 
 
-def write(source: ChunkSource, folder: Path, name: str = "", progress: Progress = silent) -> list[str]:
+def write(
+    source: ChunkSource,
+    folder: Path,
+    name: str = "",
+    progress: Progress = silent,
+    compression: Compression = "none",
+) -> list[str]:
     """Write data_train_3dhp.npz, data_test_3dhp.npz or both; see `exports`."""
     rows = gather(source, progress)
     train: dict[str, list[Any]] = {}
@@ -70,7 +77,7 @@ def write(source: ChunkSource, folder: Path, name: str = "", progress: Progress 
     files = {TRAIN_FILE: train, TEST_FILE: test}
     for file, tree in files.items():
         if tree:
-            write_object_npz(folder / file, {"data": tree})
+            write_object_npz(folder / file, {"data": tree}, compression=compression)
     return [file for file, tree in files.items() if tree]
 
 

@@ -31,6 +31,7 @@ from poseda_cli.placement import UNALIGNED
 from poseda_cli.progress import Progress, silent
 from poseda_cli.published import h36m_cameras
 from poseda_cli.skeleton import H36M17, H36M32, Skeleton, joint_map
+from poseda_cli.storage.deflate import Compression
 from poseda_cli.storage.npz_writer import write_object_npz
 
 SKELETON: Skeleton = H36M17
@@ -67,9 +68,15 @@ def losses(source: ChunkSource) -> list[str]:
     return lost
 
 
-def write(source: ChunkSource, folder: Path, name: str = "", progress: Progress = silent) -> list[str]:
+def write(
+    source: ChunkSource,
+    folder: Path,
+    name: str = "",
+    progress: Progress = silent,
+    compression: Compression = "none",
+) -> list[str]:
     """Write data_2d_h36m_NAME.npz, and of a conversion data_3d_h36m.npz; see `exports`."""
-    return write_as(source, folder, name, SKELETON, progress)
+    return write_as(source, folder, name, SKELETON, progress, compression)
 
 
 def unwritable_as(source: ChunkSource, skeleton: Skeleton) -> str | None:
@@ -113,18 +120,20 @@ def _incomplete(sequences: tuple[Sequence, ...], aligned: bool) -> str | None:
     return None
 
 
-def write_as(source: ChunkSource, folder: Path, name: str, skeleton: Skeleton, progress: Progress) -> list[str]:
+def write_as(
+    source: ChunkSource, folder: Path, name: str, skeleton: Skeleton, progress: Progress, compression: Compression
+) -> list[str]:
     """As `write`, with the joints of `skeleton` in 2D."""
     if source.whole is None:
-        return _write_conversion(source, folder, name, skeleton, progress)
+        return _write_conversion(source, folder, name, skeleton, progress, compression)
     files, whole, sequences = [], source.whole, source.whole.sequences
     if not _has_own_file(whole):
         files.append(FILE_3D)
-        sequences = _write_3d(folder, sequences, whole.skeleton, np.asarray(whole.poses_3d))
+        sequences = _write_3d(folder, sequences, whole.skeleton, np.asarray(whole.poses_3d), compression)
     for copy, points in _aligned_copies(source, whole, progress):
         suffix = "_source" if copy == UNALIGNED else f"_{copy + 1}" if copy else ""
         files.append(f"data_2d_h36m_{name}{suffix}.npz")
-        _write_2d(folder / files[-1], sequences, points, source.skeleton, skeleton)
+        _write_2d(folder / files[-1], sequences, points, source.skeleton, skeleton, compression)
     return sorted(files, key=lambda file: file.endswith("_source.npz"))
 
 
@@ -135,26 +144,30 @@ def _has_own_file(whole: PoseDataset) -> bool:
 
 
 def _write_conversion(
-    source: ChunkSource, folder: Path, name: str, skeleton: Skeleton, progress: Progress
+    source: ChunkSource, folder: Path, name: str, skeleton: Skeleton, progress: Progress, compression: Compression
 ) -> list[str]:
     rows = gather(source, progress)
     sequences, files = source.sequences, []
     if rows.poses_3d is not None:
         files.append(FILE_3D)
-        sequences = _write_3d(folder, sequences, source.skeleton, rows.poses_3d)
+        sequences = _write_3d(folder, sequences, source.skeleton, rows.poses_3d, compression)
     if rows.poses_2d is not None:
         files.append(f"data_2d_h36m_{name}.npz")
         points = trainer_pixels(rows.poses_2d, rows, source, _sizes(source.cameras)[rows.camera])
-        _write_2d(folder / files[-1], sequences, points.astype(np.float32), source.skeleton, skeleton)
+        _write_2d(folder / files[-1], sequences, points.astype(np.float32), source.skeleton, skeleton, compression)
     return files
 
 
 def _write_3d(
-    folder: Path, sequences: tuple[Sequence, ...], stored: Skeleton, poses: NDArray[np.float32]
+    folder: Path,
+    sequences: tuple[Sequence, ...],
+    stored: Skeleton,
+    poses: NDArray[np.float32],
+    compression: Compression,
 ) -> tuple[Sequence, ...]:
     """Write the 3D file; the sequences as long as they are in it, since PoseAug takes no 2D that is longer."""
     world = _world(sequences, stored, poses)
-    write_object_npz(folder / FILE_3D, {"positions_3d": world})
+    write_object_npz(folder / FILE_3D, {"positions_3d": world}, compression=compression)
     return tuple(s._replace(length=len(world[s.subject][s.action])) for s in sequences)
 
 
@@ -207,6 +220,7 @@ def _write_2d(
     points: NDArray[np.float32],
     stored: Skeleton,
     skeleton: Skeleton,
+    compression: Compression,
 ) -> None:
     joints = joint_map(stored, skeleton)
     views: dict[str, dict[str, list[Any]]] = {}
@@ -220,7 +234,7 @@ def _write_2d(
         "num_joints": len(skeleton),
         "keypoints_symmetry": [list(skeleton.left), list(skeleton.right)],
     }
-    write_object_npz(path, {"positions_2d": views, "metadata": metadata})
+    write_object_npz(path, {"positions_2d": views, "metadata": metadata}, compression=compression)
 
 
 def _world(

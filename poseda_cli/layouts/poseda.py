@@ -8,14 +8,14 @@ p, NaN and 0 where not known); `source_index`, `target_index` (N,) int64, rows o
 source's order, copy -1 for poses that were not aligned.
 
 Root attributes: schema, layout, joint_names, parents, root, units, screen, skeleton, provenance (JSON:
-version, options, seed, inputs).
+version, options, seed, inputs). The group `shard` of a shard's file is there for `poseda merge`.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import replace
-from typing import Any, cast, get_args
+from typing import Any, NamedTuple, cast, get_args
 
 import numpy as np
 
@@ -67,19 +67,39 @@ def read(archives: list[Archive], progress: Progress) -> PoseDataset:
     return concatenate(datasets)
 
 
-def _read_one(archive: Archive) -> PoseDataset:
+class Heads(NamedTuple):
+    """All of an augmented.h5 but its rows."""
+
+    skeleton: Skeleton
+    screen: Screen
+    cameras: tuple[Camera, ...]
+    sequences: tuple[Sequence, ...]
+
+
+def read_heads(archive: Archive) -> Heads:
+    """What the rows of an augmented.h5 are of.
+
+    Raises
+    ------
+    ArchiveError : as `read`
+    """
     schema = archive.attributes.get("schema")
     if schema != SCHEMA:
         raise ArchiveError(archive.name, f"schema {schema}; this poseda reads schema {SCHEMA}. Update poseda.")
     skeleton = _skeleton(archive)
     screen = _screen(archive)
     _check_columns(archive)
+    cameras = tuple(_camera(row) for row in archive.array("cameras"))
+    return Heads(skeleton, screen, cameras, _sequences(archive, archive.members["camera"][0][0]))
+
+
+def _read_one(archive: Archive) -> PoseDataset:
+    skeleton, screen, cameras, sequences = read_heads(archive)
     camera = archive.array("camera")
     expected = {"poses_3d": (len(camera), len(skeleton), 3), "poses_2d": (len(camera), len(skeleton), 2)}
     for name, shape in expected.items():
         if archive.members[name][0] != shape:
             raise ArchiveError(archive.name, f"shape {archive.members[name][0]}, expected {shape}", name)
-    cameras = tuple(_camera(row) for row in archive.array("cameras"))
     if len(camera) and not 0 <= int(camera.min()) <= int(camera.max()) < len(cameras):
         found = f"points to cameras {camera.min()} to {camera.max()} of {len(cameras)}"
         raise ArchiveError(archive.name, found, "camera")
@@ -88,7 +108,7 @@ def _read_one(archive: Archive) -> PoseDataset:
         skeleton=skeleton,
         camera=camera.astype(np.uint16, copy=False),
         cameras=cameras,
-        sequences=_sequences(archive, len(camera)),
+        sequences=sequences,
         poses_3d=archive.array("poses_3d").astype(np.float32, copy=False),
         poses_2d=denormalise_points(archive.array("poses_2d").astype(np.float32, copy=False), sizes[camera], screen),
         origin=replace(ORIGIN, stored=Stored(skeleton, "m", "camera", screen)),

@@ -90,6 +90,12 @@ class Hdf5Archive:
             return values
         return values.astype(values.dtype.newbyteorder("="), copy=False)
 
+    def rows(self, name: str, start: int, stop: int) -> np.ndarray[Any, Any]:
+        """Some values of a data set, by its first axis, as `array` gives all."""
+        with self._open(name) as file:
+            values = np.asarray(self._inside(file, name)[start:stop])
+        return values.astype(values.dtype.newbyteorder("="), copy=False)
+
     def outline(self, name: str) -> Any:
         """HDF5 has no object arrays."""
         raise ArchiveError(self.name, "HDF5 holds no pickled objects", name)

@@ -318,7 +318,7 @@ def test_a_signal_leaves_leaves_nothing_behind(source_file, target_folder, out, 
     slow = (
         "import time\n"
         "from poseda_cli.exports import poseda\n"
-        "def write(source, folder, name, progress):\n"
+        "def write(source, folder, *_):\n"
         "    (folder / 'augmented.h5').write_bytes(b'half')\n"
         "    print('writing', flush=True)\n"
         "    time.sleep(60)\n"

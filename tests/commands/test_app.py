@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-COMMANDS = ("align", "convert", "inspect", "compare", "sample", "layouts", "cameras", "skeletons")
+COMMANDS = ("align", "merge", "convert", "inspect", "compare", "sample", "layouts", "cameras", "skeletons")
 
 
 def test_version(poseda):
@@ -16,10 +16,13 @@ def test_version(poseda):
 
 def test_help_lists_every_command_and_exit_code(poseda):
     text = poseda("--help").stdout
-    for name in COMMANDS:
-        assert f" {name} " in text
+    commands = text.split("Commands:\n")[1].split("\n\n")[0]
+    assert re.findall(r"^  ([a-z]+) +[A-Z].*\.$", commands, flags=re.MULTILINE) == list(COMMANDS)
+    codes = text.split("Exit codes:\n")[1].split("\n\n")[0]
+    assert [int(line.split()[0]) for line in codes.splitlines()] == [0, 1, 2, 3, 4, 130, 143]
+    flat = " ".join(codes.split())
     for phrase in ("0 done", "1 a fault of ours", "2 wrong usage", "3 input cannot be used", "4 output not written"):
-        assert phrase in " ".join(text.replace("│", " ").split())
+        assert phrase in flat
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -34,7 +37,7 @@ def test_help_of_align_groups_the_options_and_shows_defaults(poseda):
     text = poseda("align", "--help").stdout
     for group in ("What goes in", "How it is aligned", "What comes out", "How it runs"):
         assert group in text
-    flat = " ".join(text.replace("│", " ").split())
+    flat = " ".join(text.split())
     for option, default in (("--depth", "weak"), ("--screen", "aspect"), ("--copies", "1"), ("--seed", "0")):
         assert re.search(rf"{option} .*?\[default: {default}\]", flat)
 
@@ -46,22 +49,60 @@ def test_help_of_align_groups_the_options_and_shows_defaults(poseda):
         (["align", "a.npz", "-o", "out"], "Missing option '--target'"),
         (["align", "a.npz", "-t", "b", "-o", "out", "--depth", "deep"], "'deep' is not one of 'weak', 'exact'"),
         (["align", "a.npz", "-t", "b", "-o", "out", "--copies", "0"], "--copies"),
-        (["align", "a.npz", "-t", "b", "-o", "out", "--sed", "3"], "--seed"),
-        (["alin"], "Did you mean 'align'?"),
+        (["align", "a.npz", "-t", "b", "-o", "out", "--sed", "3"], "No such option: --sed. Did you mean --seed, "),
+        (["align", "a.npz", "-t", "b", "-o"], "Option '-o' requires an argument"),
+        (["alin"], "No such command 'alin'. Did you mean 'align'?"),
+        (["--align"], "No such option: --align"),
         (["sample", "-o", "out", "--poses", "10"], "at least 112"),
     ],
 )
 def test_wrong_usage(poseda, arguments, message):
     result = poseda(*arguments, code=2)
-    assert message in " ".join(result.stderr.replace("│", " ").split())
+    assert message in result.stderr
+    assert result.stderr.startswith("error: ")
+    assert len(result.stderr.splitlines()) <= 2
     assert result.stdout == ""
 
 
+@pytest.mark.parametrize(("arguments", "hint"), [(["align", "--sed", "3"], "poseda align"), (["alin"], "poseda")])
+def test_wrong_usage_says_where_the_right_one_stands(poseda, arguments, hint):
+    assert poseda(*arguments, code=2).stderr.splitlines()[1:] == [f"Try '{hint} --help'."]
+
+
+def test_poseda_alone_shows_its_help_as_an_error(poseda):
+    result = poseda(code=2)
+    assert result.stdout == ""
+    assert result.stderr == poseda("--help").stdout == poseda("-h").stdout
+
+
 def test_starting_stays_light():
-    script = "import sys; from poseda_cli.commands.app import app; print(*sys.modules)"
-    modules = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.split()
-    for heavy in ("numpy", "h5py", "scipy", "matplotlib", "tqdm", "rich.table"):
+    script = (
+        "import sys\n"
+        "from poseda_cli.commands.app import app\n"
+        "try: app(['--help'])\n"
+        "finally: print(*sys.modules, file=sys.stderr)\n"
+    )
+    modules = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stderr.split()
+    assert "poseda_cli.commands.help" in modules
+    for heavy in ("numpy", "h5py", "scipy", "matplotlib", "tqdm", "rich", "pydantic", "poseda_cli.commands.align"):
         assert heavy not in modules
+
+
+@pytest.mark.parametrize(
+    ("line", "completed"),
+    [
+        ("poseda a", ["align"]),
+        ("poseda align --target-s", ["--target-subjects", "--target-stride"]),
+        ("poseda align --depth ", ["weak", "exact"]),
+    ],
+)
+def test_shells_complete_commands_options_and_choices(poseda, line, completed):
+    asked = {"COMP_WORDS": line, "COMP_CWORD": str(line.count(" ")), "_POSEDA_COMPLETE": "complete_bash"}
+    assert poseda(**asked).stdout.split() == completed
+
+
+def test_completion_is_for_this_command(poseda):
+    assert "complete -o default -F _poseda_completion poseda" in poseda(_POSEDA_COMPLETE="source_bash").stdout
 
 
 def test_a_fault_of_ours_is_short_and_leaves_the_details_in_a_file(tmp_path):

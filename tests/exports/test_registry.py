@@ -8,6 +8,7 @@ import pickletools
 import zipfile
 from dataclasses import replace
 
+import h5py
 import numpy as np
 import pytest
 
@@ -23,6 +24,7 @@ from poseda_cli.pipeline import prepare
 from poseda_cli.skeleton import H36M16
 from tests import datasets
 from tests.layouts.test_all_layouts import WRITERS, h1, h2
+from tests.storage.compare import assert_same
 
 H36M_FILES = ("videopose3d", "poseaug")
 NEED_3D = ("poseda", "mmpose", "pstmo", "poseaug-test")
@@ -291,9 +293,9 @@ def test_the_summary_lists_what_is_lost(h36m, tmp_path):
     assert summary["output"]["files"] == ["poses.npz"]
 
 
-def written(source, layout, folder):
+def written(source, layout, folder, compression="none"):
     folder.mkdir()
-    files = export([layout], source, folder, "name")
+    files = export([layout], source, folder, "name", compression=compression)
     assert sorted(files) == sorted(path.name for path in folder.iterdir())
     return {file: (folder / file).read_bytes() for file in files}
 
@@ -313,6 +315,37 @@ def test_same_source_same_bytes(layout, h36m, test_set, tmp_path, monkeypatch):
     small = written(Conversion(h36m), layout, tmp_path / "small chunks")
     monkeypatch.undo()
     assert written(Conversion(h36m), layout, tmp_path / "one chunk") == small
+
+
+@pytest.mark.parametrize("compression", ["fast", "small"])
+@pytest.mark.parametrize("layout", EXPORTS)
+def test_same_source_same_compressed_bytes(layout, compression, h36m, test_set, tmp_path, monkeypatch):
+    """Whatever the chunks, which end elsewhere than those of the file, and the number of cores."""
+    monkeypatch.setattr("poseda_cli.exports.poseda.CHUNK", 17 * 12 * 23)
+    options = AlignOptions(copies=2, include_source=True, seed=4)
+    first = written(prepare(h36m, test_set, options, chunk=10), layout, tmp_path / "first", compression)
+    monkeypatch.setattr("poseda_cli.storage.deflate.cores", lambda: 1)
+    again = prepare(h36m, test_set, options, jobs=1, chunk=1000)
+    assert written(again, layout, tmp_path / "again", compression) == first
+    plain = written(again, layout, tmp_path / "plain")
+    assert set(plain) == set(first)
+    for file in plain:
+        assert (plain[file] == first[file]) == file.endswith(".pkl")
+        assert_same(content(tmp_path / "first" / file), content(tmp_path / "plain" / file))
+
+
+def content(path):
+    """All that a file holds, by h5py and NumPy."""
+    if path.suffix == ".h5":
+        with h5py.File(path) as file:
+            return {name: item[()].tolist() for name, item in file.items()} | {
+                name: np.asarray(value).tolist() for name, value in file.attrs.items()
+            }
+    loaded = np.load(path, allow_pickle=True)
+    if not isinstance(loaded, np.lib.npyio.NpzFile):
+        return loaded
+    with loaded:
+        return {name: loaded[name].item() if loaded[name].dtype == object else loaded[name] for name in loaded.files}
 
 
 @pytest.mark.parametrize("layout", EXPORTS)

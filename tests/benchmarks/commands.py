@@ -1,0 +1,105 @@
+"""Whole commands, as processes: their wall time and their memory."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from tests.benchmarks.measure import Cost, Costs, Thing, command, in_turns
+from tests.benchmarks.rows import Row, memory_row, time_row
+
+HERE = Path(__file__).parent
+SMALL_FILE = HERE.parents[1] / "sample_data" / "data_3d_h36m.npz"
+TOOL = ("-m", "poseda_cli")
+COMPRESSION = ("none", "fast", "small")
+NUMPY_LOAD = "import sys, numpy; numpy.load(sys.argv[1], allow_pickle=True)['positions_3d'].item()"
+
+
+def bench_commands(source: Path, target: Path, folder: Path, size: int, repeats: int) -> list[Row]:
+    """`align` and `inspect` of the full-size files, `--help`, `inspect` of a small file.
+
+    Parameters
+    ----------
+    size : bytes of the source's 3D poses, which memory is relative to
+    """
+    costs = _costs_of_align(source, target, folder, repeats)
+    scripts, sizes = _costs_of_script(source, target, folder, max(1, repeats // 2))
+    inspecting = {"inspect": command(*TOOL, "inspect", source, "-q"), "load": command("-c", NUMPY_LOAD, source)}
+    costs |= in_turns(inspecting, repeats)
+    memory = {
+        "poseda align": costs["align"],
+        "align --compression small": scripts["small"],
+        "reading plus writing alone": costs["alone"],
+        "the user's script": scripts["script"],
+        "poseda inspect": costs["inspect"],
+        "np.load(allow_pickle=True)": costs["load"],
+    }
+    alone = "reading plus writing alone (fsync on both)"
+    return [
+        time_row("poseda align", alone, costs["align"], costs["alone"], "<= 1.5"),
+        time_row("the user's script (no fsync)", "poseda align", scripts["script"], scripts["none"], ">= 5"),
+        *_compression_rows(scripts, sizes),
+        time_row("poseda inspect", "a process that does np.load", costs["inspect"], costs["load"]),
+        *_bench_start(repeats**2),  # short ones are noisy
+        *(memory_row(f"memory of {name}", "the 3D poses", _peaks(found), size) for name, found in memory.items()),
+    ]
+
+
+def _costs_of_align(source: Path, target: Path, folder: Path, repeats: int) -> dict[str, list[Cost]]:
+    alone = folder / "alone.h5"
+    reading_and_writing = (HERE / "reading_and_writing.py", source, target, alone)
+    things = {
+        "align": _align(source, target, folder),
+        "alone": command(*reading_and_writing, after=alone.unlink),
+    }
+    return in_turns(things, repeats)
+
+
+def _costs_of_script(
+    source: Path, target: Path, folder: Path, repeats: int
+) -> tuple[dict[str, list[Cost]], dict[str, list[int]]]:
+    """The user's script beside `align` without and with compression; and the bytes that `align` writes."""
+    out = folder / "script.npz"
+    sizes: dict[str, list[int]] = {level: [] for level in COMPRESSION}
+    things = {"script": command(HERE / "users_script.py", source, target, out, after=out.unlink)}
+    for level, found in sizes.items():
+        things[level] = _align(source, target, folder, "--compression", level, sizes=found)
+    return in_turns(things, repeats), sizes
+
+
+def _compression_rows(scripts: dict[str, list[Cost]], sizes: dict[str, list[int]]) -> list[Row]:
+    rows = [time_row("the user's script (deflates)", "align --compression small", scripts["script"], scripts["small"])]
+    for level in COMPRESSION[1:]:
+        name = f"align --compression {level}"
+        rows.append(time_row(name, "poseda align", scripts[level], scripts["none"]))
+        megabytes = ([size / 2**20 for size in sizes[key]] for key in (level, "none"))
+        rows.append(Row(f"size of the output, {level}", "without compression", *megabytes, unit="MiB"))
+    return rows
+
+
+def _align(source: Path, target: Path, folder: Path, *options: str, sizes: list[int] | None = None) -> Thing:
+    out = folder / "aligned"
+
+    def remove() -> None:
+        if sizes is not None:
+            sizes.append(sum(file.stat().st_size for file in out.iterdir()))
+        shutil.rmtree(out)
+
+    return command(*TOOL, "align", source, "-t", target, "-o", out, "-q", *options, after=remove)
+
+
+def _bench_start(repeats: int) -> list[Row]:
+    things = {
+        "help": command(*TOOL, "--help"),
+        "typer": command("-c", "import typer"),
+        "inspect": command(*TOOL, "inspect", SMALL_FILE, "-q"),
+    }
+    costs = in_turns(things, repeats)
+    return [
+        time_row("poseda --help", 'python -c "import typer"', costs["help"], costs["typer"], "<= 1.6"),
+        time_row("poseda inspect of a small file", "poseda --help", costs["inspect"], costs["help"], "< 1.5"),
+    ]
+
+
+def _peaks(costs: Costs) -> list[int]:
+    return [cost.peak for cost in costs]
