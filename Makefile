@@ -15,7 +15,7 @@ run: .venv/installed
 		-o aligned_sample --overwrite
 
 test: check
-	$(BIN)/pytest
+	$(BIN)/pytest -n auto --dist worksteal
 
 check: .venv/installed-dev
 	$(BIN)/ruff format --check .
