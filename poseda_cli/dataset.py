@@ -112,7 +112,34 @@ def join(chunks: Iterable[Chunk]) -> Chunk:
     return Chunk(*columns)
 
 
-class ChunkSource(Protocol):
+class RowHeads(Protocol):
+    """What a file says of its rows."""
+
+    @property
+    def skeleton(self) -> Skeleton:
+        """Joint set of every pose."""
+
+    @property
+    def cameras(self) -> tuple[Camera, ...]:
+        """What the camera column points to."""
+
+    @property
+    def sequences(self) -> tuple[Sequence, ...]:
+        """In row order, covering all rows."""
+
+    @property
+    def screen(self) -> Screen:
+        """Normalisation to be used in the file."""
+
+    @property
+    def provenance(self) -> dict[str, Any]:
+        """What the file should say about how it came to be."""
+
+    def __len__(self) -> int:
+        """Number of rows."""
+
+
+class ChunkSource(RowHeads, Protocol):
     """What an export needs: the heads of a data set, and its rows in chunks."""
 
     @property
@@ -138,29 +165,6 @@ class ChunkSource(Protocol):
     @property
     def absolute(self) -> bool:
         """Whether 3D poses have a place in camera space; else their roots are the origin."""
-
-    @property
-    def skeleton(self) -> Skeleton:
-        """Joint set of every pose."""
-
-    @property
-    def cameras(self) -> tuple[Camera, ...]:
-        """What the chunks' camera column points to."""
-
-    @property
-    def sequences(self) -> tuple[Sequence, ...]:
-        """In row order, covering all rows."""
-
-    @property
-    def screen(self) -> Screen:
-        """Normalisation to be used in the file."""
-
-    @property
-    def provenance(self) -> dict[str, Any]:
-        """What the file should say about how it came to be."""
-
-    def __len__(self) -> int:
-        """Number of rows."""
 
     def chunks(self) -> Iterator[Chunk]:
         """All rows, in order."""

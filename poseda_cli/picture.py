@@ -9,9 +9,9 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from poseda_cli.cameras import Camera, Floats, Screen, image_sizes
+from poseda_cli.cameras import Floats, Screen, image_sizes
 from poseda_cli.comparison import SIDES, image_poses
-from poseda_cli.dataset import Chunk, PoseDataset, Sequence
+from poseda_cli.dataset import ChunkSource, PoseDataset
 from poseda_cli.global_position import joint_major
 from poseda_cli.heat import HeatMap
 from poseda_cli.measurement import ImagePoses
@@ -76,34 +76,12 @@ class Picture:
     screen: Screen
 
 
-class Aligned(Protocol):
-    """What is needed of an alignment, in chunks or in memory."""
+class Aligned(ChunkSource, Protocol):
+    """An alignment, in chunks or in memory."""
 
     @property
     def sides(self) -> tuple[PoseDataset, PoseDataset]:
         """Source and target."""
-
-    @property
-    def cameras(self) -> tuple[Camera, ...]:
-        """What the chunks' camera column points to."""
-
-    @property
-    def sequences(self) -> tuple[Sequence, ...]:
-        """In row order."""
-
-    @property
-    def skeleton(self) -> Skeleton:
-        """Joint set of the aligned poses."""
-
-    @property
-    def screen(self) -> Screen:
-        """Normalisation."""
-
-    def __len__(self) -> int:
-        """Number of rows."""
-
-    def chunks(self) -> Iterator[Chunk]:
-        """All rows, in order."""
 
 
 def picture_of_alignment(aligned: Aligned, summary: dict[str, Any], jobs: int | None = None) -> Picture:

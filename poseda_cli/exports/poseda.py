@@ -10,17 +10,16 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from poseda_cli.cameras import Camera, Screen, image_sizes, intrinsics_table, normalise_points
-from poseda_cli.dataset import ChunkSource, Sequence
+from poseda_cli.cameras import Camera, image_sizes, intrinsics_table, normalise_points
+from poseda_cli.dataset import ChunkSource, RowHeads, Sequence
 from poseda_cli.exports.rows import image_points
 from poseda_cli.layouts.poseda import FILE, INTRINSICS, SCHEMA
 from poseda_cli.progress import Progress, silent
-from poseda_cli.skeleton import Skeleton
 from poseda_cli.storage.deflate import LEVELS, Compression, in_order, shuffled
 
 # What is not known of a camera; else NaN.
@@ -37,33 +36,6 @@ DTYPES: dict[str, np.dtype[Any]] = {
 }
 
 Columns = Mapping[str, NDArray[Any]]
-
-
-class Heads(Protocol):
-    """What an augmented.h5 says of its rows; see `ChunkSource`."""
-
-    @property
-    def skeleton(self) -> Skeleton:
-        """Joint set of every pose."""
-
-    @property
-    def cameras(self) -> tuple[Camera, ...]:
-        """What the camera column points to."""
-
-    @property
-    def sequences(self) -> tuple[Sequence, ...]:
-        """In row order, covering all rows."""
-
-    @property
-    def screen(self) -> Screen:
-        """Normalisation of the 2D poses."""
-
-    @property
-    def provenance(self) -> dict[str, Any]:
-        """How it came to be."""
-
-    def __len__(self) -> int:
-        """Number of rows."""
 
 
 def unwritable(source: ChunkSource) -> str | None:
@@ -98,7 +70,7 @@ def write(
     return [FILE]
 
 
-def write_file(heads: Heads, path: Path, parts: Iterator[Columns], compression: Compression = "none") -> None:
+def write_file(heads: RowHeads, path: Path, parts: Iterator[Columns], compression: Compression = "none") -> None:
     """Write an augmented.h5; where the parts end leaves no trace in it.
 
     Parameters
@@ -118,7 +90,7 @@ def write_file(heads: Heads, path: Path, parts: Iterator[Columns], compression: 
         raise OSError(str(error)) from error
 
 
-def _write_file(heads: Heads, path: Path, parts: Iterator[Columns], compression: Compression) -> None:
+def _write_file(heads: RowHeads, path: Path, parts: Iterator[Columns], compression: Compression) -> None:
     import h5py
 
     rows = len(heads)
@@ -134,7 +106,7 @@ def _write_file(heads: Heads, path: Path, parts: Iterator[Columns], compression:
         _write_chunks(columns, _in_blocks(parts, height), level)
 
 
-def _create(file: Any, heads: Heads, height: int = 0, **filters: Any) -> dict[str, Any]:
+def _create(file: Any, heads: RowHeads, height: int = 0, **filters: Any) -> dict[str, Any]:
     """The empty columns; in chunks of `height` rows where there are filters."""
     rows, joints, columns = len(heads), len(heads.skeleton), {}
     poses: dict[str, tuple[int, ...]] = {"poses_3d": (joints, 3), "poses_2d": (joints, 2)}
@@ -202,7 +174,7 @@ def _in_blocks(parts: Iterator[Columns], height: int) -> Iterator[tuple[int, Col
         yield first, block
 
 
-def _write_attributes(file: Any, heads: Heads) -> None:
+def _write_attributes(file: Any, heads: RowHeads) -> None:
     skeleton = heads.skeleton
     file.attrs["schema"] = SCHEMA
     file.attrs["layout"] = "poseda"
