@@ -17,7 +17,8 @@ from poseda_cli import global_position as gpa
 from poseda_cli._version import VERSION
 from poseda_cli.blocks import for_blocks
 from poseda_cli.cameras import Floats
-from poseda_cli.dataset import Chunk, PoseDataset
+from poseda_cli.chunks import Chunk
+from poseda_cli.dataset import PoseDataset
 from poseda_cli.measurement import ImagePoses, depths_of, measure, normalise_boxes, project_block
 from poseda_cli.options import AlignOptions
 from poseda_cli.placement import UNALIGNED, Placement
@@ -31,7 +32,7 @@ CHUNK = 65_536
 
 
 class Alignment:
-    """Source poses about to be moved; fits what layouts write (`dataset.ChunkSource`).
+    """Source poses about to be moved; fits what layouts write (`chunks.ChunkSource`).
 
     Parameters
     ----------

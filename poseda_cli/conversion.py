@@ -9,7 +9,8 @@ import numpy as np
 
 from poseda_cli._version import VERSION
 from poseda_cli.cameras import Screen
-from poseda_cli.dataset import Chunk, PoseDataset
+from poseda_cli.chunks import Chunk
+from poseda_cli.dataset import PoseDataset
 from poseda_cli.placement import UNALIGNED
 from poseda_cli.provenance import inputs_of, side_of
 
@@ -18,7 +19,7 @@ CHUNK = 65_536
 
 
 class Conversion:
-    """A data set as exports take it (`dataset.ChunkSource`).
+    """A data set as exports take it (`chunks.ChunkSource`).
 
     Parameters
     ----------

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from poseda_cli import conversion, summary
+from poseda_cli.chunks import ChunkSource
 from poseda_cli.conversion import Conversion
-from poseda_cli.dataset import ChunkSource, PoseDataset
+from poseda_cli.dataset import PoseDataset
 from poseda_cli.errors import UsageError
 from poseda_cli.exports import check_names, check_writable, export, losses
 from poseda_cli.json_text import json_text

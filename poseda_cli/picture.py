@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poseda_cli.cameras import Floats, Screen, image_sizes
+from poseda_cli.chunks import ChunkSource
 from poseda_cli.comparison import SIDES, image_poses
-from poseda_cli.dataset import ChunkSource, PoseDataset
+from poseda_cli.dataset import PoseDataset
 from poseda_cli.global_position import joint_major
 from poseda_cli.heat import HeatMap
 from poseda_cli.measurement import ImagePoses

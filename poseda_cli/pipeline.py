@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from poseda_cli.alignment import CHUNK, Alignment
 from poseda_cli.cameras import Intrinsics, Screen
-from poseda_cli.dataset import Chunk, Origin, PoseDataset, join
+from poseda_cli.chunks import Chunk, join
+from poseda_cli.dataset import Origin, PoseDataset
 from poseda_cli.errors import InputError, SkeletonError, listed
 from poseda_cli.global_position import Depth
 from poseda_cli.options import AlignOptions, OutputSkeleton, Pairing

@@ -7,8 +7,8 @@ import pytest
 
 from poseda_cli import conversion
 from poseda_cli._version import VERSION
+from poseda_cli.chunks import join
 from poseda_cli.conversion import Conversion
-from poseda_cli.dataset import join
 from tests import datasets
 
 

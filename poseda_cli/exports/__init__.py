@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 
-from poseda_cli.dataset import ChunkSource
+from poseda_cli.chunks import ChunkSource
 from poseda_cli.errors import InputError, UsageError, listed
 from poseda_cli.progress import Progress, silent
 from poseda_cli.storage.deflate import Compression

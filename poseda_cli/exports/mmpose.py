@@ -20,7 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poseda_cli.cameras import Camera
-from poseda_cli.dataset import Chunk, ChunkSource, Sequence
+from poseda_cli.chunks import Chunk, ChunkSource
+from poseda_cli.dataset import Sequence
 from poseda_cli.exports.rows import copy_suffix, gather, lacks_kinds, unknown_cameras
 from poseda_cli.progress import Progress, silent
 from poseda_cli.skeleton import H36M17, joint_map

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poseda_cli.cameras import image_sizes, intrinsics_table
-from poseda_cli.dataset import Chunk, ChunkSource
+from poseda_cli.chunks import Chunk, ChunkSource
 from poseda_cli.exports.rows import gather, unknown_cameras
 from poseda_cli.progress import Progress, silent
 from poseda_cli.storage.deflate import Compression

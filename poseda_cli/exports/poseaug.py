@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from poseda_cli.dataset import ChunkSource
+from poseda_cli.chunks import ChunkSource
 from poseda_cli.exports.videopose3d import losses as videopose3d_losses
 from poseda_cli.exports.videopose3d import unwritable_as, write_as
 from poseda_cli.progress import Progress, silent

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from poseda_cli.cameras import intrinsics_table, normalise_points
-from poseda_cli.dataset import ChunkSource
+from poseda_cli.chunks import ChunkSource
 from poseda_cli.exports.rows import gather, lacks_kinds, unknown_cameras
 from poseda_cli.progress import Progress, silent
 from poseda_cli.skeleton import H36M16, joint_map

@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poseda_cli.cameras import Camera, image_sizes, intrinsics_table, normalise_points
-from poseda_cli.dataset import ChunkSource, RowHeads, Sequence
+from poseda_cli.chunks import ChunkSource, RowHeads
+from poseda_cli.dataset import Sequence
 from poseda_cli.exports.rows import image_points
 from poseda_cli.layouts.poseda import FILE, INTRINSICS, SCHEMA
 from poseda_cli.progress import Progress, silent

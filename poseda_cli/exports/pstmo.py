@@ -17,7 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from poseda_cli.dataset import Chunk, ChunkSource, Sequence
+from poseda_cli.chunks import Chunk, ChunkSource
+from poseda_cli.dataset import Sequence
 from poseda_cli.exports.rows import copy_suffix, gather, lacks_kinds, trainer_pixels, unknown_cameras
 from poseda_cli.layouts.pstmo import TEST_SIZES, TRAIN_SIZE
 from poseda_cli.progress import Progress, silent

@@ -17,7 +17,8 @@ from poseda_cli.cameras import (
     normalise_points,
     project,
 )
-from poseda_cli.dataset import Chunk, ChunkSource, Sequence
+from poseda_cli.chunks import Chunk, ChunkSource
+from poseda_cli.dataset import Sequence
 from poseda_cli.placement import UNALIGNED
 from poseda_cli.progress import Progress
 

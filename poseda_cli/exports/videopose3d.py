@@ -24,7 +24,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poseda_cli.cameras import Camera, world_to_camera
-from poseda_cli.dataset import EVERYTHING, Chunk, ChunkSource, PoseDataset, Sequence
+from poseda_cli.chunks import Chunk, ChunkSource
+from poseda_cli.dataset import EVERYTHING, PoseDataset, Sequence
 from poseda_cli.errors import InputError, listed
 from poseda_cli.exports.rows import gather, image_points, trainer_pixels
 from poseda_cli.placement import UNALIGNED

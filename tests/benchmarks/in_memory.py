@@ -9,7 +9,7 @@ import numpy as np
 
 import poseda_cli as poseda
 from poseda_cli.alignment import Alignment
-from poseda_cli.dataset import join
+from poseda_cli.chunks import join
 from poseda_cli.options import AlignOptions
 from poseda_cli.pipeline import prepare
 from tests.benchmarks.measure import call, in_turns
