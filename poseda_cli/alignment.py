@@ -18,17 +18,21 @@ from poseda_cli._version import VERSION
 from poseda_cli.blocks import for_blocks
 from poseda_cli.cameras import Floats
 from poseda_cli.chunks import Chunk
-from poseda_cli.dataset import PoseDataset
-from poseda_cli.measurement import ImagePoses, depths_of, measure, normalise_boxes, project_block
+from poseda_cli.dataset import PoseDataset, PoseHeads
+from poseda_cli.measurement import DEPTH, ERROR, errors_of_block, normalise_boxes, project_block
 from poseda_cli.options import AlignOptions
+from poseda_cli.pairing import draw_targets
 from poseda_cli.placement import UNALIGNED, Placement
+from poseda_cli.progress import Progress, silent
 from poseda_cli.provenance import inputs_of, side_of
 from poseda_cli.shard_record import Cut, Record, record_of
+from poseda_cli.shards import Part, Piece
 from poseda_cli.skeleton import shared_joints
-from poseda_cli.summary import Heads, Measures, Side, summarize
+from poseda_cli.summary import Fit, Heads, Measures, Side, summarize
+from poseda_cli.tables import MakeRoom, in_memory
 from poseda_cli.target import TargetPoses
 
-CHUNK = 65_536
+CHUNK = 32_768
 
 
 class Alignment:
@@ -36,14 +40,16 @@ class Alignment:
 
     Parameters
     ----------
-    source : in the skeleton of the output
+    part : of the source, in the skeleton of the output, what this is an alignment of
     target : its valid poses
-    placement : of the rows of the output
+    placement : of the part
     options : recorded in the output
     jobs : threads
     chunk : poses computed at once
-    whole : the source before a part of it was selected; the source itself if not given
+    whole : the source before a part of it was selected; that itself if not given
     cut : of a shard how it was cut from its run
+    make_room : for what is measured of each pose
+    progress : told how far the summary is
 
     `summary` may be asked for once the chunks have been through, which is when the projections are
     measured.
@@ -51,15 +57,18 @@ class Alignment:
 
     def __init__(
         self,
-        source: PoseDataset,
+        part: Part,
         target: TargetPoses,
         placement: Placement,
         options: AlignOptions,
         jobs: int | None,
         chunk: int,
-        whole: PoseDataset | None = None,
+        whole: PoseHeads | None = None,
         cut: Cut | None = None,
+        make_room: MakeRoom = in_memory,
+        progress: Progress = silent,
     ) -> None:
+        source = part.dataset
         self.source, self.target, self.placement, self.options = source, target, placement, options
         self.dataset = source.origin.dataset
         self.whole = source if whole is None else whole
@@ -67,83 +76,99 @@ class Alignment:
         self.has_visible = False
         self.skeleton, self.screen, self.sequences = source.skeleton, options.screen, placement.sequences
         self.cameras = target.dataset.cameras + (source.cameras if options.include_source else ())
-        self._cut = cut
+        self._part, self._cut = part, cut
         self._jobs, self._chunk, self._root = jobs, chunk, source.skeleton.root
-        self._joints, _ = shared_joints(source.skeleton, target.dataset.skeleton)
-        self._boxes = np.empty((len(self), 4), np.float32)
-        self._out_of_frame = np.zeros(len(self), bool)
+        shared, _ = shared_joints(source.skeleton, target.dataset.skeleton)
+        self._joints = gpa.joints_of(shared, len(source.skeleton))
+        self._pixels = target.dataset.intrinsics.astype(np.float32)
+        self._measures = make_room((placement.aligned, ERROR + 1))
+        self._progress = progress
+        self._fit = Fit()
 
     def __len__(self) -> int:
-        return len(self.placement.source_row)
+        return sum(self.placement.kept)
 
     @property
-    def sides(self) -> tuple[PoseDataset, PoseDataset]:
+    def sides(self) -> tuple[PoseHeads, PoseDataset]:
         """Source, in the skeleton of the output, and target."""
         return self.source, self.target.dataset
 
     def chunks(self) -> Iterator[Chunk]:
         """The poses of the output, in order; of a shard without any one empty chunk."""
-        start, unaligned = 0, self.placement.unaligned
+        self._fit = Fit()
         if not len(self):
-            yield self._aligned_chunk(0, 0)
-        while start < len(self):
-            stop = min(start + self._chunk, unaligned if start < unaligned else len(self))
-            yield self._unaligned_chunk(start, stop) if start < unaligned else self._aligned_chunk(start, stop)
-            start = stop
+            yield self._aligned_chunk(0, self.source.load(0, 0), np.empty(0, np.int64), np.empty(0, np.float32))
+        done = 0
+        for piece, depths in zip(self.placement.pieces, self.placement.depths, strict=True):
+            for start in range(0, piece.length, self._chunk):
+                depth = depths[start : start + self._chunk]
+                kept = np.flatnonzero(np.isfinite(depth))
+                if not len(kept):
+                    continue
+                poses = self._load(piece, start, start + len(depth))
+                if piece.copy == UNALIGNED:
+                    yield self._unaligned_chunk(poses, kept)
+                    continue
+                drawn = self._drawn(piece, start, start + len(depth))
+                yield self._aligned_chunk(done, poses, drawn, depth)
+                done += len(kept)
 
-    def _aligned_chunk(self, start: int, stop: int) -> Chunk:
-        target, joints = self.target, len(self.skeleton)
-        drawn = self.placement.target_row[start:stop]
-        camera = target.camera[drawn]
-        pixels = target.dataset.intrinsics.astype(np.float32)
-        poses_3d = np.empty((stop - start, joints, 3), np.float32)
-        poses_2d = np.empty((stop - start, joints, 2), np.float32)
+    def _load(self, piece: Piece, start: int, stop: int) -> PoseDataset:
+        first = self._part.local(piece.start)
+        return self.source.load(first + start, first + stop)
 
-        def work(first: int, last: int) -> None:
-            rows = slice(start + first, start + last)
-            cameras, moved = camera[first:last], poses_3d[first:last]
-            depth, box = self.placement.depth[rows], target.boxes[drawn[first:last]]
-            position = gpa.root_position(depth, box, target.normalised[cameras])
-            gpa.move_root(self._source_poses(rows), self._root, position, out=moved)
-            image = project_block(moved, pixels[cameras])
-            poses_2d[first:last] = image.transpose(2, 0, 1)
-            self._measure(rows, image, pixels[cameras, 4:])
+    def _drawn(self, piece: Piece, start: int, stop: int) -> NDArray[np.int64]:
+        rows = piece.start + start, piece.start + stop
+        return draw_targets(*rows, len(self.target.rows), self.options.seed, piece.copy)
 
-        for_blocks(work, stop - start, self._jobs)
-        return Chunk(poses_3d, poses_2d, camera, *self._indices(start, stop))
+    def _aligned_chunk(
+        self, done: int, poses: PoseDataset, drawn: NDArray[np.int64], depth: NDArray[np.float32]
+    ) -> Chunk:
+        """Some poses before the targets drawn for them; `done` were aligned before."""
+        kept = np.isfinite(depth)
+        source, index = np.asarray(poses.poses_3d), poses.rows
+        if not kept.all():
+            source, index, drawn, depth = source[kept], index[kept], drawn[kept], depth[kept]
+        camera = self.target.camera[drawn]
+        poses_3d = np.empty((len(drawn), len(self.skeleton), 3), np.float32)
+        poses_2d = np.empty((len(drawn), len(self.skeleton), 2), np.float32)
+        measures = np.empty((len(drawn), ERROR + 1), np.float32)
+        off, outside = np.zeros(len(drawn), np.float32), np.zeros(len(drawn), bool)
 
-    def _measure(self, rows: slice, image: Floats, size: Floats) -> None:
-        box = gpa.boxes_of_block(image, self._root, self._joints)
-        self._boxes[rows] = normalise_boxes(box.T, size, self.screen)
-        outside = (image < 0) | (image >= size.T)
-        self._out_of_frame[rows] = outside.any((0, 1))
+        def work(start: int, stop: int) -> None:
+            rows = slice(start, stop)
+            box, cameras = self.target.boxes[drawn[rows], :DEPTH], camera[rows]
+            position = gpa.root_position(depth[rows], box, self.target.normalised[cameras])
+            gpa.move_root(source[rows], self._root, position, out=poses_3d[rows])
+            image = project_block(gpa.joint_major(poses_3d[rows]), self._pixels[cameras])
+            poses_2d[rows] = image.transpose(2, 0, 1)
+            found = self._boxes(image, self._pixels[cameras, 4:])
+            measures[rows, :DEPTH], measures[rows, DEPTH] = found, depth[rows]
+            measures[rows, ERROR], off[rows] = errors_of_block(found, box)
+            outside[rows] = ((image < 0) | (image >= self._pixels[cameras, 4:].T)).any((0, 1))
 
-    def _unaligned_chunk(self, start: int, stop: int) -> Chunk:
-        poses_3d = self._source_poses(slice(start, stop))
-        camera = self.source.camera[self.placement.source_row[start:stop]]
-        image = project_block(poses_3d, self.source.intrinsics.astype(np.float32)[camera])
+        for_blocks(work, len(drawn), self._jobs)
+        self._measures[done : done + len(drawn)] = measures
+        worst = float(measures[:, ERROR].max(initial=0)), float(off.max(initial=0))
+        self._fit = self._fit.and_of(Fit(*worst, int(outside.sum())))
+        targets = self.target.dataset.rows[self.target.rows[drawn]]
+        return Chunk(poses_3d, poses_2d, camera, index, targets)
+
+    def _boxes(self, image: Floats, size: Floats) -> Floats:
+        return normalise_boxes(gpa.boxes_of_block(image, self._root, self._joints).T, size, self.screen)
+
+    def _unaligned_chunk(self, poses: PoseDataset, kept: NDArray[np.int64]) -> Chunk:
+        poses_3d, camera = np.asarray(poses.poses_3d)[kept], poses.camera[kept]
+        image = project_block(gpa.joint_major(poses_3d), self.source.intrinsics.astype(np.float32)[camera])
         poses_2d = np.ascontiguousarray(image.transpose(2, 0, 1))
         shifted = camera + np.uint16(len(self.target.dataset.cameras))
-        return Chunk(poses_3d, poses_2d, shifted, *self._indices(start, stop))
-
-    def _source_poses(self, rows: slice) -> NDArray[np.float32]:
-        index, poses = self.placement.source_row[rows], np.asarray(self.source.poses_3d)
-        if index[-1] - index[0] == len(index) - 1:  # none dropped in between: no copy
-            return poses[index[0] : index[-1] + 1]
-        return poses[index]
-
-    def _indices(self, start: int, stop: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Rows of source and target as read."""
-        drawn = self.placement.target_row[start:stop]
-        target = self.target.dataset.rows[self.target.rows[drawn]]
-        source = self.source.rows[self.placement.source_row[start:stop]]
-        return source, np.where(drawn == UNALIGNED, UNALIGNED, target)
+        return Chunk(poses_3d, poses_2d, shifted, poses.rows[kept], np.full(len(kept), UNALIGNED))
 
     @property
     def dropped(self) -> dict[str, int]:
         """Poses that are not in the output, by reason."""
         return {
-            "source_invalid": int((~self.placement.valid).sum()),
+            "source_invalid": self.placement.source_invalid,
             "target_invalid": len(self.target.dataset) - len(self.target.rows),
             "behind_camera": self.placement.behind_camera,
         }
@@ -178,7 +203,7 @@ class Alignment:
             target=side_of(self.target.dataset),
             output={"files": list(files), "poses": len(self), "dropped": self.dropped},
         )
-        return summarize(heads, self.measures, self._jobs)
+        return summarize(heads, self.measures, self._jobs, self._progress)
 
     @property
     def record(self) -> Record | None:
@@ -192,35 +217,16 @@ class Alignment:
     @property
     def measures(self) -> Measures:
         """What the numbers of the summary are of; asked for once the chunks have been through."""
-        aligned = slice(self.placement.unaligned, None)
         return Measures(
-            source=self._source_side(),
-            source_depth=self._source_depth(),
+            source=Side(self.placement.source, self.source.sequences),
+            in_images=self.placement.in_images,
             target=self.target.boxes,
-            target_depth=depths_of(self.target.dataset, self.target.rows),
             aligned=self._aligned_side(),
-            depth=self.placement.depth[aligned],
-            drawn=self.placement.target_row[aligned],
-            out_of_frame=self._out_of_frame[aligned],
+            fit=self._fit,
         )
 
     def _aligned_side(self) -> Side:
         """The aligned poses; unaligned ones come first, and are left out."""
         first = self.placement.unaligned
         sequences = [s._replace(start=s.start - first) for s in self.sequences if s.start >= first]
-        return Side(self._boxes[first:], tuple(sequences))
-
-    def _source_side(self) -> Side | None:
-        """The valid source poses in their own images; None if those are not known."""
-        poses = ImagePoses(self.source)
-        if not poses.known:
-            return None
-        boxes = measure(poses, self._joints, self.screen, self._jobs)
-        boxes[~self.placement.valid] = np.nan
-        return Side(boxes, self.source.sequences)
-
-    def _source_depth(self) -> NDArray[np.float32]:
-        depth = depths_of(self.source)
-        if len(depth):
-            depth[~self.placement.valid] = np.nan
-        return depth
+        return Side(self._measures, tuple(sequences))

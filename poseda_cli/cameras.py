@@ -163,16 +163,22 @@ def _terms(table: Floats, count: int) -> Floats:
 
 def _distort(x: Floats, y: Floats, distortion: Floats) -> tuple[Floats, Floats]:
     k1, k2, k3, p1, p2 = _terms(distortion, 5)
-    r2 = x * x + y * y
-    # In place from here on: on whole data sets most of the time goes into new memory.
-    factor = r2 * k3
-    for term in (k2, k1):
-        factor += term
+    # In place wherever it can be: on whole data sets most of the time goes into new memory.
+    r2, factor, term = np.empty_like(x), np.empty_like(x), np.empty_like(x)
+    np.multiply(x, x, out=r2)
+    r2 += np.multiply(y, y, out=term)
+    np.multiply(r2, k3, out=factor)
+    for coefficient in (k2, k1):
+        factor += coefficient
         factor *= r2
     factor += 1
-    factor += p1 * y
-    factor += p2 * x
-    return x * factor + p2 * r2, y * factor + p1 * r2
+    factor += np.multiply(y, p1, out=term)
+    factor += np.multiply(x, p2, out=term)
+    x *= factor
+    x += np.multiply(r2, p2, out=term)
+    y *= factor
+    y += np.multiply(r2, p1, out=term)
+    return x, y
 
 
 def normalise_points(points: Floats, size: Floats, screen: Screen = "aspect") -> Floats:

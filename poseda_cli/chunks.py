@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poseda_cli.cameras import Camera, Screen
-from poseda_cli.dataset import PoseDataset, Sequence
+from poseda_cli.dataset import PoseHeads, Sequence
 from poseda_cli.skeleton import Skeleton
 
 
@@ -69,7 +69,7 @@ class ChunkSource(RowHeads, Protocol):
         """'h36m', 'mpi_inf_3dhp' or None: whose subjects, actions and cameras the sequences name."""
 
     @property
-    def whole(self) -> PoseDataset | None:
+    def whole(self) -> PoseHeads | None:
         """Of an alignment the source as read, before any part of it was selected; else None."""
 
     @property

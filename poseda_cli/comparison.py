@@ -16,6 +16,7 @@ from poseda_cli.distributions import QUANTITIES, ROUNDING, describe, distances, 
 from poseda_cli.errors import InputError, SkeletonError, UsageError, listed
 from poseda_cli.global_position import Joints
 from poseda_cli.measurement import ImagePoses, depths_of, measure
+from poseda_cli.progress import Progress, one_at_a_time, silent
 from poseda_cli.provenance import side_of
 from poseda_cli.skeleton import shared_joints
 
@@ -30,6 +31,7 @@ def compare(
     screen: Screen = "aspect",
     image_size: tuple[int, int] | None = None,
     jobs: int | None = None,
+    progress: Progress = silent,
 ) -> dict[str, Any]:
     """Distributions of scale, root position and aspect of two data sets, and their distances.
 
@@ -39,6 +41,7 @@ def compare(
     screen : as in `cameras.normalise_points`
     image_size : width and height in pixels of those images whose own size is not known
     jobs : threads; without influence on the result
+    progress : told how far it is
 
     Returns
     -------
@@ -60,15 +63,20 @@ def compare(
         a, b = with_image_size(a, image_size), with_image_size(b, image_size)
     joints = shared_joints(a.skeleton, b.skeleton)
     seen = image_poses(a), image_poses(b)
-    boxes = [_measured(poses, shared, screen, jobs) for poses, shared in zip(seen, joints, strict=True)]
+    boxes = [_measured(poses, shared, screen, jobs, progress) for poses, shared in zip(seen, joints, strict=True)]
     distributions: dict[str, Any] = dict.fromkeys(QUANTITIES)
 
-    def work(start: int, stop: int) -> None:
-        for name in QUANTITIES[start:stop]:
-            distributions[name] = _compared(*(sample_of(value_of(found, name)) for found in boxes))
+    with progress("comparing", len(QUANTITIES) + 1, "quantities") as advance:
+        done = one_at_a_time(advance)
 
-    for_blocks(work, len(QUANTITIES), jobs, block=1)
-    distributions["depth"] = _compared(*(sample_of(depths_of(dataset)) for dataset in (a, b)))
+        def work(start: int, stop: int) -> None:
+            for name in QUANTITIES[start:stop]:
+                distributions[name] = _compared(*(sample_of(value_of(found, name)) for found in boxes))
+                done(1)
+
+        for_blocks(work, len(QUANTITIES), jobs, block=1)
+        distributions["depth"] = _compared(*(sample_of(depths_of(dataset)) for dataset in (a, b)))
+        done(1)
     sides = [_side(dataset, found) for dataset, found in zip((a, b), boxes, strict=True)]
     return {
         "schema": SCHEMA,
@@ -131,8 +139,8 @@ def with_image_size(dataset: PoseDataset, size: tuple[int, int]) -> PoseDataset:
     return replace(dataset, cameras=tuple(cameras), origin=origin)
 
 
-def _measured(poses: ImagePoses, joints: Joints, screen: Screen, jobs: int | None) -> Floats:
-    boxes = measure(poses, joints, screen, jobs)
+def _measured(poses: ImagePoses, joints: Joints, screen: Screen, jobs: int | None, progress: Progress) -> Floats:
+    boxes = measure(poses, joints, screen, jobs, progress)
     if not np.isfinite(boxes[:, 0]).any():
         raise InputError(
             f"{poses.dataset.title}: none of its {len(boxes):,} poses is finite, before the camera, and of any extent."

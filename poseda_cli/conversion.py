@@ -6,12 +6,15 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from poseda_cli._version import VERSION
+from poseda_cli.blocks import for_blocks
 from poseda_cli.cameras import Screen
 from poseda_cli.chunks import Chunk
-from poseda_cli.dataset import PoseDataset
+from poseda_cli.dataset import PoseDataset, PoseHeads
 from poseda_cli.placement import UNALIGNED
+from poseda_cli.progress import Progress, silent
 from poseda_cli.provenance import inputs_of, side_of
 
 SCHEMA = "poseda.conversion/1"
@@ -24,36 +27,48 @@ class Conversion:
     Parameters
     ----------
     poses : what is converted
+    progress : told how far looking at the poses is
+
+    `not_finite` is how many poses hold numbers that are not.
     """
 
     screen: Screen = "aspect"
     whole = None
 
-    def __init__(self, poses: PoseDataset) -> None:
+    def __init__(self, poses: PoseHeads, progress: Progress = silent) -> None:
         self.poses = poses
         self.skeleton, self.sequences = poses.skeleton, poses.sequences
-        # A selection keeps all cameras; what is not known of one that is not used is no obstacle.
-        self._used = np.unique(poses.camera)
-        self.cameras = tuple(poses.cameras[index] for index in self._used.tolist())
         self.dataset, self.absolute = poses.origin.dataset, poses.absolute
-        self.has_3d, self.has_2d = poses.poses_3d is not None, poses.poses_2d is not None
-        self.has_visible = poses.visible is not None
+        self.has_3d, self.has_2d = poses.has_3d, poses.has_2d
+        used = np.zeros(len(poses.cameras), bool)
+        self.not_finite, self.has_visible = 0, False
+        with progress("looking", len(poses)) as advance:
+            for rows in self._loaded():
+                used[np.unique(rows.camera)] = True
+                self.not_finite += int((~_finite(rows)).sum())
+                self.has_visible |= rows.visible is not None
+                advance(len(rows))
+        # A selection keeps all cameras; what is not known of one that is not used is no obstacle.
+        self._used = np.flatnonzero(used)
+        self.cameras = tuple(poses.cameras[index] for index in self._used.tolist())
 
     def __len__(self) -> int:
         return len(self.poses)
 
+    def _loaded(self) -> Iterator[PoseDataset]:
+        for start in range(0, len(self.poses), CHUNK):
+            yield self.poses.load(start, min(start + CHUNK, len(self.poses)))
+
     def chunks(self) -> Iterator[Chunk]:
-        """The poses in order; they are views into the data set."""
-        p = self.poses
-        for start in range(0, len(p), CHUNK):
-            rows = slice(start, start + CHUNK)
+        """The poses in order; of a data set in memory views."""
+        for rows in self._loaded():
             yield Chunk(
-                poses_3d=None if p.poses_3d is None else p.poses_3d[rows],
-                poses_2d=None if p.poses_2d is None else p.poses_2d[rows],
-                camera=np.searchsorted(self._used, p.camera[rows]).astype(np.uint16),
-                source_index=p.rows[rows],
-                target_index=np.full_like(p.rows[rows], UNALIGNED),
-                visible=None if p.visible is None else p.visible[rows],
+                poses_3d=rows.poses_3d,
+                poses_2d=rows.poses_2d,
+                camera=np.searchsorted(self._used, rows.camera).astype(np.uint16),
+                source_index=rows.rows,
+                target_index=np.full_like(rows.rows, UNALIGNED),
+                visible=rows.visible,
             )
 
     @property
@@ -79,3 +94,15 @@ class Conversion:
             "source": side_of(self.poses),
             "output": {"files": list(files), "poses": len(self)},
         }
+
+
+def _finite(poses: PoseDataset) -> NDArray[np.bool_]:
+    finite = np.ones(len(poses), bool)
+
+    def work(start: int, stop: int) -> None:
+        for column in (poses.poses_3d, poses.poses_2d):
+            if column is not None:
+                finite[start:stop] &= np.isfinite(column[start:stop]).all((1, 2))
+
+    for_blocks(work, len(poses))
+    return finite

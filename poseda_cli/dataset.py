@@ -1,4 +1,4 @@
-"""PoseDataset: the one form in which poses are in memory."""
+"""PoseDataset: the one form in which poses are in memory; and what is known of poses wherever they are."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from collections.abc import Sequence as Listed
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, Literal, NamedTuple
+from itertools import pairwise
+from typing import Any, Literal, NamedTuple, Self, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,8 @@ from poseda_cli.cameras import Camera, intrinsics_table
 from poseda_cli.errors import InputError, UsageError, listed
 from poseda_cli.skeleton import Skeleton, joint_map
 
+# Of a `PoseDataset`, what has a value for each pose.
+COLUMNS = ("poses_3d", "poses_2d", "visible", "camera", "rows")
 EVERYTHING: Mapping[str, Any] = {"subjects": [], "actions": [], "cameras": [], "stride": 1}
 
 
@@ -91,8 +94,179 @@ class Origin:
     problems: tuple[Problem, ...] = ()
 
 
+class Span(NamedTuple):
+    """Some frames of a sequence: every `stride`-th from `start` to `stop`, counted from its first one."""
+
+    sequence: int
+    start: int
+    stop: int
+    stride: int = 1
+
+    @property
+    def length(self) -> int:
+        """How many frames."""
+        return len(range(self.start, self.stop, self.stride))
+
+
+class PoseHeads:
+    """What is known of poses without looking at them; `PoseDataset` has them in memory, `StreamedDataset` in files.
+
+    `skeleton`, `cameras`, `sequences`, `origin` and `absolute` are those of `PoseDataset`.
+    """
+
+    skeleton: Skeleton
+    cameras: tuple[Camera, ...]
+    sequences: tuple[Sequence, ...]
+    origin: Origin
+    absolute: bool
+
+    @property
+    def has_3d(self) -> bool:
+        """Whether there are 3D poses."""
+        raise NotImplementedError
+
+    @property
+    def has_2d(self) -> bool:
+        """Whether there are 2D poses."""
+        raise NotImplementedError
+
+    @property
+    def rows_as_read(self) -> int:
+        """How many rows the archive has that these are of; at least, where only some were read."""
+        raise NotImplementedError
+
+    def take(self, spans: Listed[Span]) -> Self:
+        """The poses of some spans, each of which becomes a sequence; in the order given."""
+        raise NotImplementedError
+
+    def load(self, start: int, stop: int) -> PoseDataset:
+        """Consecutive poses in memory."""
+        raise NotImplementedError
+
+    def to_skeleton(self, skeleton: Skeleton) -> Self:
+        """The same poses with the joints of `skeleton`.
+
+        Raises
+        ------
+        SkeletonError : a joint of `skeleton` is missing here
+        """
+        raise NotImplementedError
+
+    def __len__(self) -> int:
+        return sum(sequence.length for sequence in self.sequences)
+
+    def __repr__(self) -> str:
+        kinds = " and ".join(k for k, there in (("3D", self.has_3d), ("2D", self.has_2d)) if there)
+        return (
+            f"<{type(self).__name__} {self.origin.layout}: {len(self):,} poses ({kinds}, {self.skeleton.name}), "
+            f"{len(self.sequences)} sequences, {len(self.subjects)} subjects, {len(self.camera_names)} cameras>"
+        )
+
+    @property
+    def title(self) -> str:
+        """The files that it was read from, for messages; many of one folder by the folder."""
+        names = [file.name for file in self.origin.files]
+        if not names:
+            return "the data set"
+        folder = os.path.commonpath(names)
+        return f"{folder} ({len(names)} files)" if folder and len(names) > 1 else listed(names, most=2)
+
+    @cached_property
+    def intrinsics(self) -> NDArray[np.float64]:
+        """(C, 6) fx, fy, cx, cy, width, height of `cameras`, pixels; NaN where unknown."""
+        return intrinsics_table(self.cameras)
+
+    @property
+    def subjects(self) -> tuple[str, ...]:
+        """Subjects, in order of appearance."""
+        return tuple(dict.fromkeys(sequence.subject for sequence in self.sequences))
+
+    @property
+    def actions(self) -> tuple[str, ...]:
+        """Actions, in order of appearance."""
+        return tuple(dict.fromkeys(sequence.action for sequence in self.sequences))
+
+    @property
+    def camera_names(self) -> tuple[str, ...]:
+        """Camera names, in order of appearance."""
+        return tuple(dict.fromkeys(sequence.camera for sequence in self.sequences))
+
+    def select(
+        self,
+        subjects: Listed[str] = (),
+        actions: Listed[str] = (),
+        cameras: Listed[str] = (),
+        stride: int = 1,
+    ) -> Self:
+        """The sequences of the named subjects, actions and cameras, every `stride`-th frame of each.
+
+        An action is named in full ('Walking 1') or without its number ('Walking': all of them). An
+        empty list selects everything.
+
+        Raises
+        ------
+        InputError : a name that this data set does not have (lists those it has), or nothing left
+        UsageError : a stride below 1
+        """
+        if stride < 1:
+            raise UsageError(f"stride is {stride}, expected at least 1.")
+        if not self.sequences:
+            raise InputError(f"{self.title}: holds no pose.")
+        bases = tuple(dict.fromkeys(base_action(action) for action in self.actions))
+        _check_names(self.title, "subject", subjects, self.subjects, self.subjects)
+        _check_names(self.title, "action", actions, (*self.actions, *bases), bases)
+        _check_names(self.title, "camera", cameras, self.camera_names, self.camera_names)
+        chosen = [
+            Span(number, 0, sequence.length, stride)
+            for number, sequence in enumerate(self.sequences)
+            if (not subjects or sequence.subject in subjects)
+            and (not actions or sequence.action in actions or base_action(sequence.action) in actions)
+            and (not cameras or sequence.camera in cameras)
+        ]
+        if not chosen:
+            raise InputError("No sequence has one of the subjects, actions and cameras asked for at once.")
+        before = self.origin.selection
+        asked = {
+            "subjects": list(subjects) or before["subjects"],
+            "actions": list(actions) or before["actions"],
+            "cameras": list(cameras) or before["cameras"],
+            "stride": stride * before["stride"],
+        }
+        selected = replace(cast(Any, self), origin=replace(self.origin, selection=asked))
+        everything = len(chosen) == len(self.sequences) and stride == 1
+        return cast(Self, selected if everything else selected.take(chosen))
+
+    def spans_between(self, start: int, stop: int) -> list[Span]:
+        """Consecutive rows by the sequences that they are in."""
+        number = bisect_right(self.sequences, start, key=lambda sequence: sequence.start) - 1
+        spans = []
+        while start < stop:
+            sequence = self.sequences[number]
+            end = min(stop, sequence.start + sequence.length)
+            spans.append(Span(number, start - sequence.start, end - sequence.start))
+            start, number = end, number + 1
+        return spans
+
+    def sequence_of(self, row: int) -> Sequence:
+        """The sequence that a row is in."""
+        return self.sequences[bisect_right(self.sequences, row, key=lambda sequence: sequence.start) - 1]
+
+    def place(self, row: int) -> str:
+        """Which pose a row is, in words; counted as read, as `source_index` and `target_index` are."""
+        sequence, read = self.sequence_of(row), self.load(row, row + 1).rows[0]
+        return f"{sequence.subject} {sequence.action}, camera {sequence.camera}, row {read} as read"
+
+    def _sequences_of(self, spans: Listed[Span]) -> tuple[Sequence, ...]:
+        """What the sequences are called that some spans become."""
+        start, sequences = 0, []
+        for span in spans:
+            sequences.append(self.sequences[span.sequence]._replace(start=start, length=span.length))
+            start += span.length
+        return tuple(sequences)
+
+
 @dataclass(frozen=True, repr=False, eq=False)
-class PoseDataset:
+class PoseDataset(PoseHeads):
     """Poses in columns; immutable.
 
     Parameters
@@ -137,114 +311,43 @@ class PoseDataset:
     def __len__(self) -> int:
         return len(self.camera)
 
-    def __repr__(self) -> str:
-        kinds = " and ".join(k for k, c in (("3D", self.poses_3d), ("2D", self.poses_2d)) if c is not None)
-        return (
-            f"<{type(self).__name__} {self.origin.layout}: {len(self):,} poses ({kinds}, {self.skeleton.name}), "
-            f"{len(self.sequences)} sequences, {len(self.subjects)} subjects, {len(self.camera_names)} cameras>"
-        )
+    @property
+    def has_3d(self) -> bool:
+        """Whether there are 3D poses."""
+        return self.poses_3d is not None
 
     @property
-    def title(self) -> str:
-        """The files that it was read from, for messages; many of one folder by the folder."""
-        names = [file.name for file in self.origin.files]
-        if not names:
-            return "the data set"
-        folder = os.path.commonpath(names)
-        return f"{folder} ({len(names)} files)" if folder and len(names) > 1 else listed(names, most=2)
-
-    @cached_property
-    def intrinsics(self) -> NDArray[np.float64]:
-        """(C, 6) fx, fy, cx, cy, width, height of `cameras`, pixels; NaN where unknown."""
-        return intrinsics_table(self.cameras)
+    def has_2d(self) -> bool:
+        """Whether there are 2D poses."""
+        return self.poses_2d is not None
 
     @property
-    def subjects(self) -> tuple[str, ...]:
-        """Subjects, in order of appearance."""
-        return tuple(dict.fromkeys(sequence.subject for sequence in self.sequences))
+    def rows_as_read(self) -> int:
+        """How many rows the archive has, as far as can be told from those that were read."""
+        return int(self.rows.max(initial=-1)) + 1
 
-    @property
-    def actions(self) -> tuple[str, ...]:
-        """Actions, in order of appearance."""
-        return tuple(dict.fromkeys(sequence.action for sequence in self.sequences))
-
-    @property
-    def camera_names(self) -> tuple[str, ...]:
-        """Camera names, in order of appearance."""
-        return tuple(dict.fromkeys(sequence.camera for sequence in self.sequences))
-
-    def select(
-        self,
-        subjects: Listed[str] = (),
-        actions: Listed[str] = (),
-        cameras: Listed[str] = (),
-        stride: int = 1,
-    ) -> PoseDataset:
-        """The sequences of the named subjects, actions and cameras, every `stride`-th frame of each.
-
-        An action is named in full ('Walking 1') or without its number ('Walking': all of them). An
-        empty list selects everything.
-
-        Raises
-        ------
-        InputError : a name that this data set does not have (lists those it has), or nothing left
-        UsageError : a stride below 1
-        """
-        if stride < 1:
-            raise UsageError(f"stride is {stride}, expected at least 1.")
-        if not self.sequences:
-            raise InputError(f"{self.title}: holds no pose.")
-        bases = tuple(dict.fromkeys(base_action(action) for action in self.actions))
-        _check_names(self.title, "subject", subjects, self.subjects, self.subjects)
-        _check_names(self.title, "action", actions, (*self.actions, *bases), bases)
-        _check_names(self.title, "camera", cameras, self.camera_names, self.camera_names)
-        chosen = [
-            sequence
-            for sequence in self.sequences
-            if (not subjects or sequence.subject in subjects)
-            and (not actions or sequence.action in actions or base_action(sequence.action) in actions)
-            and (not cameras or sequence.camera in cameras)
-        ]
-        if not chosen:
-            raise InputError("No sequence has one of the subjects, actions and cameras asked for at once.")
-        before = self.origin.selection
-        asked = {
-            "subjects": list(subjects) or before["subjects"],
-            "actions": list(actions) or before["actions"],
-            "cameras": list(cameras) or before["cameras"],
-            "stride": stride * before["stride"],
-        }
-        selected = replace(self, origin=replace(self.origin, selection=asked))
-        if len(chosen) == len(self.sequences) and stride == 1:
-            return selected
-        return selected._take(chosen, stride)
-
-    def sequence_of(self, row: int) -> Sequence:
-        """The sequence that a row is in."""
-        return self.sequences[bisect_right(self.sequences, row, key=lambda sequence: sequence.start) - 1]
-
-    def place(self, row: int) -> str:
-        """Which pose a row is, in words; counted as read, as `source_index` and `target_index` are."""
-        sequence = self.sequence_of(row)
-        return f"{sequence.subject} {sequence.action}, camera {sequence.camera}, row {self.rows[row]} as read"
-
-    def _take(self, chosen: list[Sequence], stride: int) -> PoseDataset:
-        start, sequences = 0, []
-        for sequence in chosen:
-            length = -(-sequence.length // stride)
-            sequences.append(sequence._replace(start=start, length=length))
-            start += length
-        first, last = chosen[0].start, chosen[-1].start + chosen[-1].length
-        rows: slice | NDArray[np.int64]
-        if stride == 1 and last - first == start:
-            rows = slice(first, last)  # a view: whole subjects usually follow each other
-        else:
-            rows = np.concatenate([np.arange(s.start, s.start + s.length, stride) for s in chosen])
-        columns = {name: getattr(self, name) for name in ("poses_3d", "poses_2d", "visible", "camera", "rows")}
+    def take(self, spans: Listed[Span]) -> Self:
+        """The poses of some spans, each of which becomes a sequence; views if the rows are consecutive."""
+        columns = {name: getattr(self, name) for name in COLUMNS}
+        rows = self._rows_of(spans)
         taken: dict[str, Any] = {name: None if column is None else column[rows] for name, column in columns.items()}
-        return replace(self, sequences=tuple(sequences), **taken)
+        return replace(self, sequences=self._sequences_of(spans), **taken)
 
-    def to_skeleton(self, skeleton: Skeleton) -> PoseDataset:
+    def load(self, start: int, stop: int) -> PoseDataset:
+        """Consecutive poses, as views."""
+        return self if (start, stop) == (0, len(self)) else self.take(self.spans_between(start, stop))
+
+    def _rows_of(self, spans: Listed[Span]) -> slice | NDArray[np.int64]:
+        starts = [self.sequences[span.sequence].start for span in spans]
+        ranges = [
+            range(start + span.start, start + span.stop, span.stride) for start, span in zip(starts, spans, strict=True)
+        ]
+        first, last = (ranges[0].start, ranges[-1].stop) if ranges else (0, 0)
+        if last - first == sum(map(len, ranges)) and all(one.stop == other.start for one, other in pairwise(ranges)):
+            return slice(first, last)  # whole subjects usually follow each other
+        return np.concatenate([np.arange(rows.start, rows.stop, rows.step) for rows in ranges])
+
+    def to_skeleton(self, skeleton: Skeleton) -> Self:
         """The same poses with the joints of `skeleton`.
 
         Raises
@@ -270,19 +373,14 @@ def concatenate(datasets: Listed[PoseDataset]) -> PoseDataset:
     """
     if len(datasets) == 1:
         return datasets[0]
-    first = datasets[0]
-    _check_alike(datasets)
-    sequences: list[Sequence] = []
-    cameras: list[Camera] = []
     columns: dict[str, Any] = {"camera": [], "rows": []}
-    start = first_row = 0
+    cameras = first_row = 0
+    heads = joined_heads(datasets)
     for dataset in datasets:
-        sequences += [sequence._replace(start=sequence.start + start) for sequence in dataset.sequences]
-        columns["camera"].append(dataset.camera + np.uint16(len(cameras)))
-        cameras += dataset.cameras
+        columns["camera"].append(dataset.camera + np.uint16(cameras))
+        cameras += len(dataset.cameras)
         columns["rows"].append(dataset.rows + first_row)
-        first_row += int(dataset.rows.max(initial=-1)) + 1
-        start += len(dataset)
+        first_row += dataset.rows_as_read
     for name in ("poses_3d", "poses_2d"):
         parts = [getattr(dataset, name) for dataset in datasets]
         columns[name] = None if any(part is None for part in parts) else parts
@@ -291,6 +389,24 @@ def concatenate(datasets: Listed[PoseDataset]) -> PoseDataset:
     shapes = [(len(dataset), len(dataset.skeleton)) for dataset in datasets]
     filled = [np.ones(shape, bool) if v is None else v for v, shape in zip(seen, shapes, strict=True)]
     columns["visible"] = None if all(part is None for part in seen) else filled
+    joined: dict[str, Any] = {name: None if parts is None else np.concatenate(parts) for name, parts in columns.items()}
+    return PoseDataset(**heads, **joined)
+
+
+def joined_heads(datasets: Listed[PoseHeads]) -> dict[str, Any]:
+    """What is known of several data sets as one: skeleton, cameras, sequences, origin, absolute.
+
+    Raises
+    ------
+    InputError : as `concatenate`
+    """
+    _check_alike(datasets)
+    first = datasets[0]
+    sequences: list[Sequence] = []
+    start = 0
+    for dataset in datasets:
+        sequences += [sequence._replace(start=sequence.start + start) for sequence in dataset.sequences]
+        start += len(dataset)
     layouts = tuple(dict.fromkeys(dataset.origin.layout for dataset in datasets))
     stored = {dataset.origin.stored for dataset in datasets}
     origin = Origin(
@@ -301,13 +417,17 @@ def concatenate(datasets: Listed[PoseDataset]) -> PoseDataset:
         stored=first.origin.stored if len(stored) == 1 else None,
         problems=tuple(problem for dataset in datasets for problem in dataset.origin.problems),
     )
-    joined: dict[str, Any] = {name: None if parts is None else np.concatenate(parts) for name, parts in columns.items()}
-    heads: dict[str, Any] = {"cameras": tuple(cameras), "sequences": tuple(sequences), "absolute": first.absolute}
-    return PoseDataset(first.skeleton, origin=origin, **heads, **joined)
+    return {
+        "skeleton": first.skeleton,
+        "cameras": tuple(camera for dataset in datasets for camera in dataset.cameras),
+        "sequences": tuple(sequences),
+        "origin": origin,
+        "absolute": first.absolute,
+    }
 
 
-def _check_alike(datasets: Listed[PoseDataset]) -> None:
-    seen: dict[tuple[object, ...], PoseDataset] = {}
+def _check_alike(datasets: Listed[PoseHeads]) -> None:
+    seen: dict[tuple[object, ...], PoseHeads] = {}
     first = datasets[0]
     for dataset in datasets:
         if dataset.skeleton != first.skeleton:
@@ -315,9 +435,9 @@ def _check_alike(datasets: Listed[PoseDataset]) -> None:
                 f"{first.title} has the joints of {first.skeleton.name}, {dataset.title} of "
                 f"{dataset.skeleton.name}: they cannot be read as one data set. Run poseda for each."
             )
-        for name, kind in (("poses_3d", "3D"), ("poses_2d", "2D")):
-            if (getattr(dataset, name) is None) != (getattr(first, name) is None):
-                has, lacks = (first, dataset) if getattr(dataset, name) is None else (dataset, first)
+        for there, kind in (("has_3d", "3D"), ("has_2d", "2D")):
+            if getattr(dataset, there) != getattr(first, there):
+                has, lacks = (first, dataset) if getattr(first, there) else (dataset, first)
                 raise InputError(
                     f"{has.title} has {kind} poses, {lacks.title} has none: "
                     "they cannot be read as one data set. Run poseda for each."
@@ -336,7 +456,7 @@ def _check_alike(datasets: Listed[PoseDataset]) -> None:
                 )
 
 
-def with_printable_names(dataset: PoseDataset) -> PoseDataset:
+def with_printable_names(dataset: PoseHeads) -> PoseHeads:
     """The data set with names that any file and terminal can hold: escapes for control characters and the like."""
     names = [text for sequence in dataset.sequences for text in sequence[:3]] + [c.name for c in dataset.cameras]
     if all(map(str.isprintable, dict.fromkeys(names))):
@@ -346,7 +466,8 @@ def with_printable_names(dataset: PoseDataset) -> PoseDataset:
         for subject, action, camera, *rows in dataset.sequences
     ]
     cameras = [replace(camera, name=_printable(camera.name)) for camera in dataset.cameras]
-    return replace(dataset, sequences=tuple(sequences), cameras=tuple(cameras))
+    named: PoseHeads = replace(cast(Any, dataset), sequences=tuple(sequences), cameras=tuple(cameras))
+    return named
 
 
 def _printable(name: str) -> str:

@@ -32,14 +32,14 @@ def value_of(boxes: Floats, quantity: str) -> Floats:
 
     Parameters
     ----------
-    boxes : (N, 4) width, height, root x, root y, screen-normalised
+    boxes : (N, 4 or more) width, height, root x, root y, screen-normalised
     quantity : 'scale', (w + h) / 2; 'root_x', 'root_y', the place of the pelvis; 'aspect', w / h
 
     Returns
     -------
     (N,) a new array; not finite where there is no value
     """
-    w, h, x, y = boxes.T
+    w, h, x, y = boxes[:, :4].T
     if quantity == "scale":
         return (w + h) / 2
     if quantity == "aspect":

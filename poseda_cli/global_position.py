@@ -116,6 +116,11 @@ def boxes(points: Floats, root: int, joints: Joints = slice(None), jobs: int | N
     return result
 
 
+def joints_of(indices: NDArray[np.intp], skeleton_size: int) -> Joints:
+    """Joints that boxes are taken over, without copies where they are all: their order does not matter."""
+    return slice(None) if len(indices) == skeleton_size else indices
+
+
 def joint_major(poses: Floats) -> Floats:
     """(B, J, C) poses as a contiguous (J, C, B) array.
 
@@ -159,7 +164,13 @@ def depths(
 
     One block at a time: callers split large arrays with `for_blocks`.
     """
-    major = joint_major(source_3d)
+    return depths_of_block(joint_major(source_3d), box, intrinsics, root, joints, depth)
+
+
+def depths_of_block(
+    major: Floats, box: Floats, intrinsics: Floats, root: int, joints: Joints = slice(None), depth: Depth = "weak"
+) -> tuple[Floats, Floats]:
+    """As `depths`, from a (J, 3, B) block."""
     with np.errstate(all="ignore"):
         nearest, farthest = major.min(0), major.max(0)
         extent = farthest - nearest

@@ -16,7 +16,7 @@ from poseda_cli.cameras import Floats, distortion_table, project
 from poseda_cli.dataset import PoseDataset, Problem
 from poseda_cli.diagnosis import Agreement, bone_name, diagnose
 from poseda_cli.global_position import boxes_of_block, joint_major
-from poseda_cli.progress import Progress, silent
+from poseda_cli.progress import Progress, one_at_a_time, silent
 from poseda_cli.skeleton import Skeleton
 
 MOST_ROWS = 200_000
@@ -81,10 +81,15 @@ def inspect(dataset: PoseDataset, progress: Progress = silent, jobs: int | None 
     errors = _reprojection_errors(dataset, step, jobs)
     medians = {model: _joint_medians(column) for model, column in errors.items()}
     model = _fitting(medians) if medians else None
+    rows = _Rows(dataset, model or "distorted")
     with progress("inspecting", count) as advance:
-        rows = _Rows(dataset, model or "distorted")
-        for_blocks(rows.fill, count, jobs)
-        advance(count)
+        done = one_at_a_time(advance)
+
+        def work(start: int, stop: int) -> None:
+            rows.fill(start, stop)
+            done(stop - start)
+
+        for_blocks(work, count, jobs)
     figures: Figures = {"sampled_rows": len(range(0, count, step)), **rows.figures()}
     if dataset.poses_3d is not None:
         figures |= _body_figures(dataset.poses_3d[::step], dataset.skeleton)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from poseda_cli._version import VERSION
+from poseda_cli.blocks import ahead
 from poseda_cli.dataset import Sequence
 from poseda_cli.errors import InputError, listed
 from poseda_cli.exports.poseda import DTYPES, Columns, write_file
@@ -20,7 +20,8 @@ from poseda_cli.placement import UNALIGNED
 from poseda_cli.progress import Progress, silent
 from poseda_cli.shard_file import ShardFile
 from poseda_cli.storage.folder import new_folder
-from poseda_cli.summary import Heads, Measures, Side, summarize
+from poseda_cli.summary import Fit, Heads, Measures, Side, summarize
+from poseda_cli.tables import JoinedTable, Table
 
 CHUNK = 65_536
 
@@ -56,7 +57,7 @@ class Merged:
         sequences: list[Sequence] = []
         start, before = 0, None
         for shard in self._shards:
-            for sequence, number in zip(shard.heads.sequences, shard.column("numbers").tolist(), strict=True):
+            for sequence, number in zip(shard.heads.sequences, shard.table("numbers")[:].tolist(), strict=True):
                 if before == (sequence.copy, number):
                     sequences[-1] = sequences[-1]._replace(length=sequences[-1].length + sequence.length)
                 else:
@@ -85,7 +86,7 @@ class Merged:
         # All shards have the same target.
         return {key: counts[0][key] if key == "target_invalid" else sum(c[key] for c in counts) for key in counts[0]}
 
-    def summary(self, jobs: int | None = None) -> dict[str, Any]:
+    def summary(self, jobs: int | None = None, progress: Progress = silent) -> dict[str, Any]:
         """What summary.json holds."""
         about, run = self._shards[0].about, self.provenance
         heads = Heads(
@@ -96,27 +97,24 @@ class Merged:
             target=about["target"],
             output={"files": [FILE], "poses": len(self), "dropped": self.dropped, **about["output"]},
         )
-        return summarize(heads, self._measures, jobs)
+        return summarize(heads, self._measures, jobs, progress)
 
     @property
     def _measures(self) -> Measures:
         unaligned = sum(sequence.length for sequence in self.sequences if sequence.copy == UNALIGNED)
         aligned = [s._replace(start=s.start - unaligned) for s in self.sequences if s.copy != UNALIGNED]
         # A source that has cameras of unknown size has no 2D at all, though a shard may be without them.
-        seen = all(shard.about["source_in_images"] for shard in self._shards)
+        seen = all(shard.about["in_images"] for shard in self._shards)
         return Measures(
-            source=Side(self._column("source_boxes"), self._shards[0].source_sequences) if seen else None,
-            source_depth=self._column("source_depth"),
-            target=self._column("target_boxes"),
-            target_depth=self._column("target_depth"),
-            aligned=Side(self._column("boxes"), tuple(aligned)),
-            depth=self._column("depth"),
-            drawn=self._column("drawn"),
-            out_of_frame=self._column("out_of_frame").astype(bool),
+            source=Side(self._table("source"), self._shards[0].source_sequences),
+            in_images=seen,
+            target=self._shards[0].table("target")[:],
+            aligned=Side(self._table("aligned"), tuple(aligned)),
+            fit=functools.reduce(Fit.and_of, (shard.fit for shard in self._shards)),
         )
 
-    def _column(self, name: str) -> NDArray[Any]:
-        return np.concatenate([shard.column(name) for shard in self._shards])
+    def _table(self, name: str) -> Table:
+        return JoinedTable([shard.table(name) for shard in self._shards])
 
 
 def merge(
@@ -159,9 +157,9 @@ def write_merged(
 ) -> tuple[list[Path], dict[str, Any]]:
     """As `merge`, of shards that are open; `inputs` are their folders."""
     with new_folder(out, overwrite, is_output, inputs) as temporary:
-        with progress("merging", len(merged)) as advance:
-            write_file(merged, temporary / FILE, merged.parts(advance), merged.compression)
-        found = merged.summary(jobs)
+        with progress("merging", len(merged)) as advance, closing(ahead(merged.parts(advance))) as parts:
+            write_file(merged, temporary / FILE, parts, merged.compression)
+        found = merged.summary(jobs, progress)
         write_summary(found, temporary)
     return [out / FILE], found
 

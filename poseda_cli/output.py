@@ -37,11 +37,14 @@ class Figure(NamedTuple):
     draw: Callable[[dict[str, Any], Path], None]
 
 
-def figure_of(aligned: Aligned, name: str, jobs: int | None = None) -> Figure:
+def figure_of(aligned: Aligned, name: str, jobs: int | None = None, progress: Progress = silent) -> Figure:
     """The distributions of an alignment, with some of its poses; PNG, SVG or PDF by the name's suffix."""
     from poseda_cli.figures.distribution import plot_distribution
 
-    return Figure(name, lambda found, file: plot_distribution(picture_of_alignment(aligned, found, jobs), file))
+    def draw(found: dict[str, Any], file: Path) -> None:
+        plot_distribution(picture_of_alignment(aligned, found, jobs, progress), file, progress)
+
+    return Figure(name, draw)
 
 
 def write_output(

@@ -12,16 +12,19 @@ from numpy.typing import NDArray
 from poseda_cli.cameras import Floats, Screen, image_sizes
 from poseda_cli.chunks import ChunkSource
 from poseda_cli.comparison import SIDES, image_poses
-from poseda_cli.dataset import PoseDataset
+from poseda_cli.dataset import PoseDataset, PoseHeads
 from poseda_cli.global_position import joint_major
 from poseda_cli.heat import HeatMap
-from poseda_cli.measurement import ImagePoses
+from poseda_cli.measurement import ImageCameras, ImagePoses
 from poseda_cli.placement import UNALIGNED
+from poseda_cli.progress import Progress, silent
 from poseda_cli.provenance import selection_text
 from poseda_cli.skeleton import Skeleton
 from poseda_cli.spread import spread, spread_whole
 
 EXAMPLES = 4
+# Poses in memory at once.
+CHUNK = 65_536
 # Heat maps reach as far up and down as the tallest image, and this far in any case and at most, in half widths.
 LEAST_REACH, MOST_REACH = 1.0, 2.5
 
@@ -81,11 +84,13 @@ class Aligned(ChunkSource, Protocol):
     """An alignment, in chunks or in memory."""
 
     @property
-    def sides(self) -> tuple[PoseDataset, PoseDataset]:
+    def sides(self) -> tuple[PoseHeads, PoseDataset]:
         """Source and target."""
 
 
-def picture_of_alignment(aligned: Aligned, summary: dict[str, Any], jobs: int | None = None) -> Picture:
+def picture_of_alignment(
+    aligned: Aligned, summary: dict[str, Any], jobs: int | None = None, progress: Progress = silent
+) -> Picture:
     """The figure of an alignment: its three sides, and some poses before and after.
 
     Parameters
@@ -93,12 +98,19 @@ def picture_of_alignment(aligned: Aligned, summary: dict[str, Any], jobs: int | 
     aligned : what `pipeline.align` or `prepare` returned
     summary : of it
     jobs : threads; without influence on the result
+    progress : told how far it is
     """
-    source, target = map(ImagePoses, aligned.sides)
-    seen = {"source": source, "target": target} if source.known else {"target": target}
+    source, target = aligned.sides
+    # Whether all of the source was in images of known size is found out pose by pose; the summary knows.
+    in_images = bool(summary["distributions"]["scale"]["source"])
+    seen: dict[str, PoseHeads] = {"source": source, "target": target} if in_images else {"target": target}
     aspects = {side: _aspects(poses) for side, poses in seen.items()}
     reach = _reach(aspects, aligned.screen)
-    heat, examples = _run_through(aligned, source, target, HeatMap(aligned.screen, reach), jobs)
+    with progress("drawing", len(aligned) + sum(map(len, seen.values()))) as advance:
+        heat, moved = _run_through(aligned, HeatMap(aligned.screen, reach), jobs, advance)
+        heats = {side: _heat(poses, HeatMap(aligned.screen, reach), jobs, advance) for side, poses in seen.items()}
+    before = _find(source, [move.source for move in moved])
+    behind = _find(target, [move.target for move in moved])
     sides = {side: side for side in ("source", "aligned", "target")}
     return Picture(
         sides=sides,
@@ -106,30 +118,31 @@ def picture_of_alignment(aligned: Aligned, summary: dict[str, Any], jobs: int | 
         reference="target",
         before_reference=("aligned",),
         distributions=summary["distributions"],
-        heat={
-            **{side: _heat(poses, HeatMap(aligned.screen, reach), jobs) for side, poses in seen.items()},
-            "aligned": heat,
-        },
+        heat={**heats, "aligned": heat},
         aspects={**aspects, "aligned": aspects["target"]},
-        examples=tuple(examples),
+        examples=tuple(_example(before[m.source], m.pose, behind[m.target], in_images) for m in moved),
         screen=aligned.screen,
     )
 
 
-def picture_of_comparison(a: PoseDataset, b: PoseDataset, found: dict[str, Any], jobs: int | None = None) -> Picture:
+def picture_of_comparison(
+    a: PoseDataset, b: PoseDataset, found: dict[str, Any], jobs: int | None = None, progress: Progress = silent
+) -> Picture:
     """The figure of two data sets, and of what `comparison.compare` found."""
     screen = found["options"]["screen"]
     seen = dict(zip(SIDES, map(image_poses, (a, b)), strict=True))
     captions = {side: _caption(side.upper(), poses.dataset) for side, poses in seen.items()}
-    aspects = {side: _aspects(poses) for side, poses in seen.items()}
+    aspects = {side: _aspects(poses.dataset) for side, poses in seen.items()}
     reach = _reach(aspects, screen)
+    with progress("drawing", len(a) + len(b)) as advance:
+        heat = {side: _heat(poses.dataset, HeatMap(screen, reach), jobs, advance) for side, poses in seen.items()}
     return Picture(
         sides={side: side.upper() for side in SIDES},
         captions=captions,
         reference="b",
         before_reference=("a",),
         distributions=found["distributions"],
-        heat={side: _heat(poses, HeatMap(screen, reach), jobs) for side, poses in seen.items()},
+        heat=heat,
         aspects=aspects,
         examples=tuple(Example(captions[side], tuple(_frames(poses))) for side, poses in seen.items()),
         screen=screen,
@@ -141,14 +154,22 @@ def _caption(name: str, dataset: PoseDataset) -> str:
     return f"{name}: {dataset.title}" + (f", {chosen}" if chosen else "")
 
 
+class _Moved(NamedTuple):
+    """An aligned pose, and which rows as read its source and its target are."""
+
+    pose: Pose
+    source: int
+    target: int
+
+
 def _run_through(
-    aligned: Aligned, source: ImagePoses, target: ImagePoses, heat: HeatMap, jobs: int | None
-) -> tuple[NDArray[np.float64], list[Example]]:
+    aligned: Aligned, heat: HeatMap, jobs: int | None, advance: Callable[[int], object]
+) -> tuple[NDArray[np.float64], list[_Moved]]:
     """All aligned poses once more: there are too many to keep them in case somebody wants to see them."""
     sizes = image_sizes(aligned.cameras).astype(np.float32)
     first = sum(sequence.length for sequence in aligned.sequences if sequence.copy == UNALIGNED)
     wanted = [first + row for row in spread(len(aligned) - first, EXAMPLES)]
-    examples: list[Example] = []
+    moved: list[_Moved] = []
     start = 0
     for chunk in aligned.chunks():
         points, size = np.asarray(chunk.poses_2d), sizes[chunk.camera]
@@ -156,27 +177,45 @@ def _run_through(
         heat.add(_blocks(points[skip:], size[skip:]), len(points) - skip, jobs)
         for row in (row - start for row in wanted if start <= row < start + len(points)):
             pose = Pose(points[row].copy(), (float(size[row, 0]), float(size[row, 1])), aligned.skeleton)
-            rows = _row(source, chunk.source_index[row]), _row(target, chunk.target_index[row])
-            examples.append(_before_and_after(source, target, pose, *rows))
+            moved.append(_Moved(pose, int(chunk.source_index[row]), int(chunk.target_index[row])))
         start += len(points)
-    return heat.parts, examples
+        advance(len(points))
+    return heat.parts, moved
 
 
 def _blocks(points: Floats, sizes: Floats) -> Callable[[slice], tuple[Floats, Floats]]:
     return lambda rows: (joint_major(points[rows]), sizes[rows])
 
 
-def _row(poses: ImagePoses, index: int) -> int:
-    """The row of a pose that is known by its row as read; some may be gone, and readers may have sorted them."""
-    return int(np.flatnonzero(poses.dataset.rows == index)[0])
+class _Seen(NamedTuple):
+    """A pose in its image, and what its sequence is called."""
+
+    pose: Pose
+    name: str
 
 
-def _before_and_after(source: ImagePoses, target: ImagePoses, pose: Pose, before: int, behind: int) -> Example:
+def _find(heads: PoseHeads, indices: list[int]) -> dict[int, _Seen]:
+    """Poses that are known by their rows as read; some may be gone, and readers may have sorted them."""
+    found: dict[int, _Seen] = {}
+    cameras = ImageCameras(heads)
+    for poses in _pieces(heads):
+        images = ImagePoses(poses, cameras)
+        for row in np.flatnonzero(np.isin(poses.rows, indices)).tolist():
+            found.setdefault(int(poses.rows[row]), _Seen(_pose(images, row), _sequence_name(images, row)))
+    return found
+
+
+def _pieces(heads: PoseHeads) -> Iterator[PoseDataset]:
+    for start in range(0, len(heads), CHUNK):
+        yield heads.load(start, min(start + CHUNK, len(heads)))
+
+
+def _example(before: _Seen, pose: Pose, behind: _Seen, in_images: bool) -> Example:
     """A source pose in its own image, and aligned, with the target pose that it was aligned to behind it."""
-    frames = [Frame("aligned", pose, _pose(target, behind))]
-    if source.known and np.isfinite((own := _pose(source, before)).points).all():
-        frames.insert(0, Frame("source", own))
-    return Example(f"{_sequence_name(source, before)} → {_sequence_name(target, behind)}", tuple(frames))
+    frames = [Frame("aligned", pose, behind.pose)]
+    if in_images and np.isfinite(before.pose.points).all():
+        frames.insert(0, Frame("source", before.pose))
+    return Example(f"{before.name} → {behind.name}", tuple(frames))
 
 
 def _frames(poses: ImagePoses) -> Iterator[Frame]:
@@ -199,9 +238,17 @@ def _sequence_name(poses: ImagePoses, row: int) -> str:
     return f"{sequence.subject} {sequence.action}"
 
 
-def _heat(poses: ImagePoses, heat: HeatMap, jobs: int | None) -> NDArray[np.float64]:
-    heat.add(lambda rows: (poses.block(rows), poses.block_sizes(rows)), len(poses.dataset), jobs)
+def _heat(heads: PoseHeads, heat: HeatMap, jobs: int | None, advance: Callable[[int], object]) -> NDArray[np.float64]:
+    cameras = ImageCameras(heads)
+    for poses in _pieces(heads):
+        images = ImagePoses(poses, cameras)
+        heat.add(_blocks_of(images), len(poses), jobs)
+        advance(len(poses))
     return heat.parts
+
+
+def _blocks_of(images: ImagePoses) -> Callable[[slice], tuple[Floats, Floats]]:
+    return lambda rows: (images.block(rows), images.block_sizes(rows))
 
 
 def _reach(aspects: dict[str, tuple[float, ...]], screen: Screen) -> float:
@@ -209,7 +256,8 @@ def _reach(aspects: dict[str, tuple[float, ...]], screen: Screen) -> float:
     return LEAST_REACH if screen == "axes" else min(max(tallest, LEAST_REACH), MOST_REACH)
 
 
-def _aspects(poses: ImagePoses) -> tuple[float, ...]:
+def _aspects(heads: PoseHeads) -> tuple[float, ...]:
     """Height / width of the images that poses are in, each once."""
-    sizes = poses.sizes[np.unique(poses.dataset.camera)]
+    used = {camera for poses in _pieces(heads) for camera in np.unique(poses.camera).tolist()}
+    sizes = image_sizes(heads.cameras)[sorted(used)]
     return tuple(sorted({round(height / width, 3) for width, height in sizes.tolist()}))

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from poseda_cli.alignment import CHUNK, Alignment
 from poseda_cli.cameras import Intrinsics, Screen
 from poseda_cli.chunks import Chunk, join
-from poseda_cli.dataset import Origin, PoseDataset
+from poseda_cli.dataset import Origin, PoseDataset, PoseHeads, Span
 from poseda_cli.errors import InputError, SkeletonError, listed
 from poseda_cli.global_position import Depth
 from poseda_cli.options import AlignOptions, OutputSkeleton, Pairing
@@ -21,6 +21,7 @@ from poseda_cli.progress import Progress, silent
 from poseda_cli.shard_record import Cut, Record
 from poseda_cli.shards import Shard, part_of, pieces_of
 from poseda_cli.skeleton import SKELETONS, Skeleton
+from poseda_cli.tables import MakeRoom, in_memory
 from poseda_cli.target import TargetPoses, with_intrinsics
 from poseda_cli.validity import Invalid
 
@@ -45,8 +46,8 @@ class AlignedDataset(PoseDataset):
     screen: Screen = "aspect"
     provenance: dict[str, Any] = None  # type: ignore[assignment]
     summary: dict[str, Any] = None  # type: ignore[assignment]
-    whole: PoseDataset = None  # type: ignore[assignment]
-    sides: tuple[PoseDataset, PoseDataset] = None  # type: ignore[assignment]
+    whole: PoseHeads = None  # type: ignore[assignment]
+    sides: tuple[PoseHeads, PoseDataset] = None  # type: ignore[assignment]
     record: Record | None = None
 
     has_3d = has_2d = True
@@ -66,11 +67,15 @@ class AlignedDataset(PoseDataset):
         names = [column.name for column in fields(PoseDataset)]
         return PoseDataset(**{name: getattr(self, name) for name in names})
 
-    def select(self, *selection: Any, **named: Any) -> PoseDataset:
+    def select(self, *selection: Any, **named: Any) -> PoseDataset:  # type: ignore[override]
         """As `PoseDataset.select`; the result is a plain data set, since the summary is that of all poses."""
         return self.plain().select(*selection, **named)
 
-    def to_skeleton(self, skeleton: Skeleton) -> PoseDataset:
+    def take(self, spans: Sequence[Span]) -> PoseDataset:  # type: ignore[override]
+        """As `PoseDataset.take`; the result is a plain data set."""
+        return self.plain().take(spans)
+
+    def to_skeleton(self, skeleton: Skeleton) -> PoseDataset:  # type: ignore[override]
         """As `PoseDataset.to_skeleton`; the result is a plain data set."""
         return self.plain().to_skeleton(skeleton)
 
@@ -151,18 +156,20 @@ def align(
 
 
 def prepare(
-    source: PoseDataset,
+    source: PoseHeads,
     target: PoseDataset,
     options: AlignOptions,
     *,
     jobs: int | None = None,
     chunk: int = CHUNK,
     progress: Progress = silent,
-    whole: PoseDataset | None = None,
+    whole: PoseHeads | None = None,
+    make_room: MakeRoom = in_memory,
 ) -> Alignment:
     """Everything about an alignment but its poses, which come chunk by chunk.
 
-    Parameters and errors as in `align`; `chunk` is the number of poses computed at once.
+    Parameters and errors as in `align`; the source may stay in its file. `chunk` is the number of poses computed at
+    once, `make_room` makes room for the numbers that are kept of each pose.
     """
     _check_kinds(source, target)
     if options.include_source and not source.absolute:
@@ -179,26 +186,24 @@ def prepare(
     copies = [*([UNALIGNED] if options.include_source else []), *range(options.copies)]
     pieces = pieces_of(len(source), copies, options.shard)
     part = part_of(source, pieces)
-    placement = place(part, pieces, poses, options, jobs, progress)
+    placement = place(part, pieces, poses, options, chunk, jobs, progress, make_room)
     if whole is not None:
         whole = whole.to_skeleton(source.skeleton)
     cut = Cut(source, part, pieces) if options.shard else None
-    return Alignment(part.dataset, poses, placement, options, jobs, chunk, whole, cut)
+    return Alignment(part, poses, placement, options, jobs, chunk, whole, cut, make_room, progress)
 
 
-def _check_kinds(source: PoseDataset, target: PoseDataset) -> None:
+def _check_kinds(source: PoseHeads, target: PoseDataset) -> None:
     """Each side has the poses that it is needed for; the same file is not on both."""
     checksums = {file.sha256 for file in source.origin.files}
     twice = [file.name for file in target.origin.files if file.sha256 in checksums]
     if twice:
         raise InputError(f"{listed(twice)} is both source and target. Name another target.")
-    exchanged = (source.poses_3d is None and target.poses_3d is not None) or (
-        target.poses_2d is None and source.poses_2d is not None
-    )
+    exchanged = (not source.has_3d and target.has_3d) or (not target.has_2d and source.has_2d)
     hint = " Source and target look exchanged: SOURCE comes first, --target after it." if exchanged else ""
-    if source.poses_3d is None:
+    if not source.has_3d:
         raise InputError(f"{source.title}: 2D poses only; the source needs 3D poses (data_3d_h36m.npz).{hint}")
-    if target.poses_2d is None:
+    if not target.has_2d:
         raise InputError(f"{target.title}: 3D poses only; the target needs 2D poses.{hint}")
     if "Hip" not in target.skeleton.position:
         raise SkeletonError(f"{target.title}: {target.skeleton.name} has no pelvis to align.")

@@ -1,4 +1,7 @@
-"""Which source pose goes where: for every row of the output its source, its target and its new depth."""
+"""How deep each source pose comes to stand before its target, and which poses have no place at all.
+
+Poses are gone through once, in chunks; what is kept of each is its depth, and what the summary says of the source.
+"""
 
 from __future__ import annotations
 
@@ -10,54 +13,68 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poseda_cli import global_position as gpa
-from poseda_cli.blocks import for_blocks
+from poseda_cli.blocks import BLOCK, for_blocks
+from poseda_cli.cameras import Floats
 from poseda_cli.dataset import PoseDataset, Sequence
 from poseda_cli.errors import InputError
+from poseda_cli.measurement import DEPTH, ImageCameras, ImagePoses, depths_of, measure_block
 from poseda_cli.options import AlignOptions
 from poseda_cli.pairing import draw_targets
 from poseda_cli.progress import Progress
 from poseda_cli.shards import Part, Piece
 from poseda_cli.skeleton import shared_joints
+from poseda_cli.tables import MakeRoom, Table, in_memory
 from poseda_cli.target import TargetPoses
-from poseda_cli.validity import check_valid
+from poseda_cli.validity import Validity, check_valid
 
 UNALIGNED = -1
 
 
 @dataclass(frozen=True, eq=False)
 class Placement:
-    """The rows of an output, N source poses leading to R rows.
+    """Where the poses of a part of the source go.
 
     Parameters
     ----------
-    source_row : (R,) rows of the source's part
-    target_row : (R,) rows of the valid targets; UNALIGNED where the source pose stays where it is
-    depth : (R,) float32, metres, of the root; NaN where unaligned
-    unaligned : how many rows, the first ones, are unaligned
-    sequences : the source's, once for each copy, without the rows dropped
-    numbers : of each of them, which one of the source's it is of
-    valid : (N,) whether each source pose is finite and has an extent
-    behind_camera : poses dropped because a joint would be at or behind the camera
+    pieces : of the part, in the order of the output
+    depths : of each piece a table (n,), metres, of the root before its target; NaN for a pose that is dropped, 0 for
+        one that stays where it is
+    kept : of each piece how many poses are not dropped
+    sequences : of the output: the source's, once for each copy, without the rows dropped
+    numbers : of each of them, which one of the whole source's it is of
+    source : (P, 5) measures of the part's poses, see `summary.Measures`
+    in_images : whether it is known where these were in their images
+    invalid : of each piece how many poses are not finite, or have no extent
+    source_invalid : the same of the part
     """
 
-    source_row: NDArray[np.int64]
-    target_row: NDArray[np.int64]
-    depth: NDArray[np.float32]
-    unaligned: int
+    pieces: Listed[Piece]
+    depths: Listed[Table]
+    kept: list[int]
     sequences: tuple[Sequence, ...]
     numbers: NDArray[np.int64]
-    valid: NDArray[np.bool_]
-    behind_camera: int
+    source: Table
+    in_images: bool
+    invalid: list[int]
+    source_invalid: int
 
+    @property
+    def behind_camera(self) -> int:
+        """Poses dropped because a joint would be at or behind the camera."""
+        return sum(
+            piece.length - invalid - kept
+            for piece, invalid, kept in zip(self.pieces, self.invalid, self.kept, strict=True)
+        )
 
-class _Placed(NamedTuple):
-    """A piece of the source: its first row in the part, which poses of it are valid, and those kept."""
+    @property
+    def unaligned(self) -> int:
+        """How many rows of the output, the first ones, stay where they are."""
+        return sum(kept for piece, kept in zip(self.pieces, self.kept, strict=True) if piece.copy == UNALIGNED)
 
-    start: int
-    valid: NDArray[np.bool_]
-    rows: NDArray[np.int64]
-    drawn: NDArray[np.int64]
-    depth: NDArray[np.float32]
+    @property
+    def aligned(self) -> int:
+        """How many rows of the output, the others, are aligned."""
+        return sum(self.kept) - self.unaligned
 
 
 def place(
@@ -65,8 +82,10 @@ def place(
     pieces: Listed[Piece],
     target: TargetPoses,
     options: AlignOptions,
+    chunk: int,
     jobs: int | None,
     progress: Progress,
+    make_room: MakeRoom = in_memory,
 ) -> Placement:
     """Draw a target for every source pose and copy, and find out how deep it comes to stand.
 
@@ -76,103 +95,177 @@ def place(
     pieces : of the source, in the order of the output; they lie in the part
     target : its valid poses
     options : how
+    chunk : poses in memory at once
     jobs : threads
     progress : told how far it is
+    make_room : for what is kept of each pose
 
     Raises
     ------
     InputError : no valid pose, or an invalid one that may not be dropped; a shard may be without one
     """
-    placed: list[_Placed] = []
-    with progress("placing", sum(piece.stop - piece.start for piece in pieces)) as advance:
-        for piece in pieces:
-            placed.append(_place_piece(part, piece, target, options, jobs))
-            advance(piece.stop - piece.start)
-    valid = np.zeros(len(part.dataset), bool)
-    # Whether a pose has a depth at all depends on itself, not on its target; rounding aside, hence the first.
-    for found in reversed(placed):
-        valid[found.start : found.start + len(found.valid)] = found.valid
+    going = _Placing(part, pieces, target, options, jobs, make_room)
+    count = len(part.dataset)
+    with progress("placing", count) as advance:
+        for start in range(0, count, chunk):
+            stop = min(start + chunk, count)
+            going.add(start, part.dataset.load(start, stop))
+            advance(stop - start)
     if options.shard is None or options.invalid == "error":
-        check_valid(part.dataset, valid, "source", options.invalid)
-    aligned = [found for piece, found in zip(pieces, placed, strict=True) if piece.copy != UNALIGNED]
-    kept = sum(len(found.rows) for found in aligned)
-    behind_camera = sum(int(found.valid.sum()) for found in aligned) - kept
-    _check_behind(behind_camera, kept, options)
-    sequences, origins = _sequences(part.dataset, pieces, placed)
-    return Placement(
-        source_row=np.concatenate([found.rows for found in placed]),
-        target_row=np.concatenate([found.drawn for found in placed]),
-        depth=np.concatenate([found.depth for found in placed]),
-        unaligned=sum(len(found.rows) for found in placed) - kept,
-        sequences=sequences,
-        numbers=part.numbers[origins],
-        valid=valid,
-        behind_camera=behind_camera,
-    )
+        check_valid(part.dataset, going.validity, "source", options.invalid)
+    placement = going.placement()
+    _check_behind(placement, options)
+    return placement
 
 
-def _place_piece(part: Part, piece: Piece, target: TargetPoses, options: AlignOptions, jobs: int | None) -> _Placed:
-    copy, start, stop = piece
-    first = part.local(start)
-    pairs = draw_targets(start, stop, len(target.rows), options.seed, max(copy, 0))
-    # Whether there is a depth is the same for both kinds; this one is quicker.
-    kind = "weak" if copy == UNALIGNED else options.depth
-    z, nearest = _depths(part.dataset, slice(first, first + stop - start), target, pairs, kind, jobs)
-    valid = np.isfinite(z)
-    if copy == UNALIGNED:
-        rows = np.flatnonzero(valid)
-        stays = np.full(len(rows), np.nan, np.float32)
-        return _Placed(first, valid, first + rows, np.full(len(rows), UNALIGNED), stays)
-    rows = np.flatnonzero(valid & (nearest > 0))
-    return _Placed(first, valid, first + rows, pairs[rows], z[rows])
+class _Placing:
+    """What is known of the poses that have been gone through; parameters as those of `place`."""
 
+    def __init__(
+        self,
+        part: Part,
+        pieces: Listed[Piece],
+        target: TargetPoses,
+        options: AlignOptions,
+        jobs: int | None,
+        make_room: MakeRoom,
+    ) -> None:
+        source = part.dataset
+        self._part, self._pieces, self._target, self._options, self._jobs = part, pieces, target, options, jobs
+        shared, _ = shared_joints(source.skeleton, target.dataset.skeleton)
+        self._joints = gpa.joints_of(shared, len(source.skeleton))
+        self._cameras = ImageCameras(source)
+        self._used = np.zeros(len(source.cameras), bool)
+        self._source = make_room((len(source), DEPTH + 1))
+        self._depths = [make_room((piece.length,)) for piece in pieces]
+        self._invalid = [0] * len(pieces)
+        self._lengths = [np.zeros(len(source.sequences), np.int64) for _ in pieces]
+        self.validity = Validity()
 
-def _depths(
-    source: PoseDataset,
-    rows: slice,
-    target: TargetPoses,
-    pairs: NDArray[np.int64],
-    depth: gpa.Depth,
-    jobs: int | None,
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    poses = np.asarray(source.poses_3d)[rows]
-    joints, _ = shared_joints(source.skeleton, target.dataset.skeleton)
-    z, nearest = np.empty(len(poses), np.float32), np.empty(len(poses), np.float32)
+    def add(self, start: int, poses: PoseDataset) -> None:
+        """Place the part's next poses, of which the first one is row `start`."""
+        here = [met for number in range(len(self._pieces)) if (met := self._meeting(number, start, len(poses)))]
+        measures = np.full((len(poses), DEPTH + 1), np.nan, np.float32)
+        images = ImagePoses(poses, self._cameras)
 
-    def work(start: int, stop: int) -> None:
-        rows, drawn = slice(start, stop), pairs[start:stop]
-        camera = target.normalised[target.camera[drawn]]
-        z[rows], nearest[rows] = gpa.depths(
-            poses[rows], target.boxes[drawn], camera, source.skeleton.root, joints, depth
+        def work(first: int, last: int) -> None:
+            rows = slice(first, last)
+            major = gpa.joint_major(np.asarray(poses.poses_3d)[rows])
+            for met in here:
+                self._find_depths(met, major, first, last)
+            if images.measurable:
+                measures[rows, :DEPTH] = measure_block(images, rows, self._joints, self._options.screen, major)
+
+        for_blocks(work, len(poses), self._jobs, 2 * BLOCK)
+        if len(depths := depths_of(poses)):
+            measures[:, DEPTH] = depths
+        # Whether a pose has a depth at all depends on itself, not on its target; rounding aside, hence the first.
+        valid: NDArray[np.bool_] = np.zeros(len(poses), bool)
+        for met in reversed(here):
+            valid[met.first : met.last] = met.valid
+        measures[~valid] = np.nan
+        self._used[np.unique(poses.camera)] = True
+        self._source[start : start + len(poses)] = measures
+        self.validity = self.validity.and_of(valid)
+        for met in here:
+            self._keep(met, start)
+
+    def _meeting(self, number: int, start: int, count: int) -> _Meeting | None:
+        """What a piece has of `count` rows of the part, if anything."""
+        copy, source_start, stop = self._pieces[number]
+        begin = self._part.local(source_start)
+        first, last = max(begin, start), min(begin + stop - source_start, start + count)
+        if first >= last:
+            return None
+        rows = source_start + first - begin, source_start + last - begin
+        pairs = draw_targets(*rows, len(self._target.rows), self._options.seed, max(copy, 0))
+        found = np.empty(last - first, np.float32)
+        return _Meeting(number, first - begin, first - start, last - start, pairs, found, np.empty(len(found), bool))
+
+    def _find_depths(self, met: _Meeting, major: Floats, first: int, last: int) -> None:
+        """Of the poses `first` to `last`, (J, 3, B), those that the piece has."""
+        start, stop = max(first, met.first), min(last, met.last)
+        if start >= stop:
+            return
+        rows = slice(start - met.first, stop - met.first)
+        stays = self._pieces[met.number].copy == UNALIGNED
+        drawn = met.pairs[rows]
+        # Whether there is a depth is the same for both kinds; this one is quicker.
+        kind = "weak" if stays else self._options.depth
+        z, nearest = gpa.depths_of_block(
+            major[..., start - first : stop - first],
+            self._target.boxes[drawn, :DEPTH],
+            self._target.normalised[self._target.camera[drawn]],
+            self._part.dataset.skeleton.root,
+            self._joints,
+            kind,
+        )
+        met.valid[rows] = np.isfinite(z)
+        met.depth[rows] = np.where(met.valid[rows], 0, np.nan) if stays else np.where(nearest > 0, z, np.nan)
+
+    def _keep(self, met: _Meeting, start: int) -> None:
+        self._depths[met.number][met.row : met.row + len(met.depth)] = met.depth
+        self._invalid[met.number] += int((~met.valid).sum())
+        spans = self._part.dataset.spans_between(start + met.first, start + met.last)
+        firsts = np.cumsum([0, *(span.length for span in spans[:-1])])
+        kept: NDArray[np.int64] = np.add.reduceat(np.isfinite(met.depth), firsts, dtype=np.int64)
+        self._lengths[met.number][[span.sequence for span in spans]] += kept
+
+    def placement(self) -> Placement:
+        """Of all poses."""
+        sequences, numbers = self._sequences()
+        return Placement(
+            pieces=self._pieces,
+            depths=self._depths,
+            kept=[int(lengths.sum()) for lengths in self._lengths],
+            invalid=self._invalid,
+            sequences=sequences,
+            numbers=numbers,
+            source=self._source,
+            source_invalid=self.validity.invalid,
+            in_images=self._cameras.measurable and not (self._used & ~self._cameras.known).any(),
         )
 
-    for_blocks(work, len(poses), jobs)
-    return z, nearest
+    def _sequences(self) -> tuple[tuple[Sequence, ...], NDArray[np.int64]]:
+        """The sequences of the output, and which one of the source's each is."""
+        sequences: list[Sequence] = []
+        numbers: list[int] = []
+        start = 0
+        for piece, lengths in zip(self._pieces, self._lengths, strict=True):
+            for number in np.flatnonzero(lengths).tolist():
+                length = int(lengths[number])
+                sequence = self._part.dataset.sequences[number]
+                sequences.append(sequence._replace(start=start, length=length, copy=piece.copy))
+                numbers.append(number)
+                start += length
+        return tuple(sequences), self._part.numbers[np.array(numbers, np.intp)]
 
 
-def _check_behind(behind_camera: int, left: int, options: AlignOptions) -> None:
+class _Meeting(NamedTuple):
+    """What a piece has of some rows of the part.
+
+    number : of the piece
+    row : the first one, counted in the piece
+    first, last : counted in the rows
+    pairs : the targets drawn
+    depth, valid : what is found out
+    """
+
+    number: int
+    row: int
+    first: int
+    last: int
+    pairs: NDArray[np.int64]
+    depth: NDArray[np.float32]
+    valid: NDArray[np.bool_]
+
+
+def _check_behind(placement: Placement, options: AlignOptions) -> None:
+    behind_camera = placement.behind_camera
     if behind_camera and options.invalid == "error":
         raise InputError(
             f"{behind_camera:,} poses would have a joint behind the camera. --invalid drop leaves them out; "
             "--depth exact avoids most of them."
         )
-    if not left and options.shard is None:
+    if not placement.aligned and options.shard is None:
         raise InputError(f"No pose is left: all {behind_camera:,} would have a joint behind the camera.")
-
-
-def _sequences(
-    source: PoseDataset, pieces: Listed[Piece], placed: Listed[_Placed]
-) -> tuple[tuple[Sequence, ...], NDArray[np.int64]]:
-    """The sequences of the output, and which one of the source's each is."""
-    bounds = [sequence.start for sequence in source.sequences] + [len(source)]
-    sequences: list[Sequence] = []
-    numbers: list[int] = []
-    start = 0
-    for piece, found in zip(pieces, placed, strict=True):
-        lengths = np.diff(np.searchsorted(found.rows, bounds)).tolist()
-        for number, (sequence, length) in enumerate(zip(source.sequences, lengths, strict=True)):
-            if length:
-                sequences.append(sequence._replace(start=start, length=length, copy=piece.copy))
-                numbers.append(number)
-                start += length
-    return tuple(sequences), np.array(numbers, np.int64)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from poseda_cli.dataset import PoseDataset
+from poseda_cli.dataset import PoseHeads
 from poseda_cli.errors import listed
 
 
-def inputs_of(dataset: PoseDataset) -> list[dict[str, Any]]:
+def inputs_of(dataset: PoseHeads) -> list[dict[str, Any]]:
     """The files that were read: name, size, sha256."""
     return [file._asdict() for file in dataset.origin.files]
 
@@ -22,7 +22,7 @@ def selection_text(selection: Mapping[str, Any]) -> str:
     return "; ".join([*names, *([f"stride {selection['stride']}"] if selection["stride"] > 1 else [])])
 
 
-def side_of(dataset: PoseDataset) -> dict[str, Any]:
+def side_of(dataset: PoseHeads) -> dict[str, Any]:
     """The `source` or `target` of summary.json."""
     origin = dataset.origin
     return {

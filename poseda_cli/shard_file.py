@@ -12,18 +12,21 @@ from numpy.typing import NDArray
 from poseda_cli.dataset import Sequence
 from poseda_cli.errors import ArchiveError, InputError
 from poseda_cli.layouts.poseda import FILE, Heads, read_heads
+from poseda_cli.measurement import DEPTH, ERROR
 from poseda_cli.shard_record import Record
 from poseda_cli.shards import Shard
 from poseda_cli.storage.files import LocalFile
 from poseda_cli.storage.hdf5 import Hdf5Archive
+from poseda_cli.summary import Fit
+from poseda_cli.tables import Table
 
 GROUP = "shard"
 # Of a shard's `output` in summary.json: what is its own; the rest is the same in all shards of a run.
 OWN = ("files", "poses", "dropped")
-ABOUT = {"source", "target", "source_in_images", "sequences", "dropped", "options", "output"}
+ABOUT = {"source", "target", "in_images", "fit", "sequences", "dropped", "options", "output"}
 RUN = {"version", "seed", "options", "inputs"}
-# Poses are read piece by piece: a column may be as large as disks are.
-LARGEST_COLUMN = 1 << 44
+# Rows written at once.
+CHUNK = 65_536
 
 
 def write_record(record: Record, folder: Path, summary: dict[str, Any]) -> None:
@@ -43,10 +46,38 @@ def write_record(record: Record, folder: Path, summary: dict[str, Any]) -> None:
         with h5py.File(folder / FILE, "r+") as file:
             group = file.create_group(GROUP)
             group["about"] = np.frombuffer(text.encode(), np.uint8)
-            for name, values in record.columns.items():
-                group[name] = values
+            for name, table in record.tables.items():
+                _write_table(group, name, table)
     except RuntimeError as error:  # how HDF5 says at closing that the disk is full
         raise OSError(str(error)) from error
+
+
+def _write_table(group: Any, name: str, table: Table) -> None:
+    head = np.asarray(table[0:0])
+    column = group.create_dataset(name, (len(table), *head.shape[1:]), head.dtype)
+    for start in range(0, len(table), CHUNK):
+        stop = min(start + CHUNK, len(table))
+        column[start:stop] = table[start:stop]
+
+
+class StoredTable:
+    """A table of a record that stays in its file.
+
+    Parameters
+    ----------
+    archive : the file
+    name : of the data set
+    """
+
+    def __init__(self, archive: Hdf5Archive, name: str) -> None:
+        self._archive, self._name = archive, name
+
+    def __len__(self) -> int:
+        return self._archive.members[self._name][0][0]
+
+    def __getitem__(self, rows: slice) -> NDArray[Any]:
+        start, stop, step = rows.indices(len(self))
+        return self._archive.rows(self._name, start, max(start, stop))[::step]
 
 
 class ShardFile:
@@ -66,12 +97,12 @@ class ShardFile:
         path = folder / FILE
         if not path.is_file():
             raise InputError(f"{folder}: no {FILE} there; name the output folders of poseda align --shard.")
-        self.archive = Hdf5Archive(LocalFile(path, str(path)), LARGEST_COLUMN)
+        self.archive = Hdf5Archive(LocalFile(path, str(path)))
         if f"{GROUP}/about" not in self.archive.members:
             raise InputError(f"{folder}: not a shard; name the output folders of poseda align --shard.")
         self.heads: Heads = read_heads(self.archive)
         try:
-            self.about: dict[str, Any] = json.loads(self.column("about").tobytes())
+            self.about: dict[str, Any] = json.loads(self.archive.array(f"{GROUP}/about").tobytes())
             self.provenance: dict[str, Any] = json.loads(self.archive.attributes["provenance"])
             self.shard = Shard(self.about["index"], self.about["count"])
         except (ValueError, KeyError, TypeError) as error:
@@ -86,26 +117,29 @@ class ShardFile:
         """The source's; none but in the first shard."""
         return tuple(Sequence(*fields) for fields in self.about["sequences"])
 
-    def column(self, name: str) -> NDArray[Any]:
-        """A column of the record, see `record_of`.
+    @property
+    def fit(self) -> Fit:
+        """Of the shard's aligned poses."""
+        return Fit(*self.about["fit"])
 
-        Raises
-        ------
-        ArchiveError : there is none
-        """
-        if f"{GROUP}/{name}" not in self.archive.members:
-            raise self._damaged()
-        return self.archive.array(f"{GROUP}/{name}")
+    def table(self, name: str) -> Table:
+        """A table of the record, see `record_of`."""
+        return StoredTable(self.archive, f"{GROUP}/{name}")
 
     def _check_record(self) -> None:
         if not (self.about.keys() >= ABOUT and self.provenance.keys() >= RUN):
             raise self._damaged()
         aligned = sum(sequence.length for sequence in self.heads.sequences if sequence.copy >= 0)
-        wanted = {"boxes": aligned, "depth": aligned, "drawn": aligned, "out_of_frame": aligned}
-        wanted["numbers"] = len(self.heads.sequences)
-        members = self.archive.members
-        if any(members.get(f"{GROUP}/{name}", ((),))[0][:1] != (length,) for name, length in wanted.items()):
-            raise self._damaged()
+        wanted = {
+            "aligned": (aligned, ERROR + 1),
+            "numbers": (len(self.heads.sequences),),
+            "source": (None, DEPTH + 1),
+            "target": (None, DEPTH + 1),
+        }
+        for name, shape in wanted.items():
+            found = self.archive.members.get(f"{GROUP}/{name}", ((),))[0]
+            if found != shape and (shape[0] is not None or found[1:] != shape[1:]):
+                raise self._damaged()
 
     def _damaged(self) -> ArchiveError:
         return ArchiveError(self.archive.name, "not as poseda writes it; make this shard again.", GROUP, code="damaged")

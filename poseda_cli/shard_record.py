@@ -10,20 +10,18 @@ from collections.abc import Sequence as Listed
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from poseda_cli.dataset import PoseDataset
+from poseda_cli.dataset import PoseHeads
 from poseda_cli.placement import Placement
 from poseda_cli.shards import Part, Piece, Shard
 from poseda_cli.summary import Measures
+from poseda_cli.tables import RowsOf, Table
 
 
 @dataclass(frozen=True, eq=False)
 class Cut:
     """How a run was cut: its source, and what a shard has of it."""
 
-    source: PoseDataset
+    source: PoseHeads
     part: Part
     pieces: Listed[Piece]
 
@@ -35,11 +33,11 @@ class Record:
     Parameters
     ----------
     about : of the run: its source and target as summaries have them; of the shard: which it is, what was dropped
-    columns : measures by name, see `record_of`
+    tables : measures by name, see `record_of`
     """
 
     about: dict[str, Any]
-    columns: dict[str, NDArray[Any]]
+    tables: dict[str, Table]
 
 
 def record_of(
@@ -59,44 +57,41 @@ def record_of(
     -------
     With n aligned poses, p source poses that the shard has as copy 0, S sequences, M valid target poses:
 
-    boxes (n, 4), depth (n,), drawn (n,), out_of_frame (n,) : as in `Measures`
+    aligned (n, 6), source (p, 5) : as in `Measures`
     numbers (S,) : which of the source's sequences each of the shard's is of
-    source_boxes (p, 4), source_depth (p,) : as in `Measures`; empty where not known
-    target_boxes (M, 4), target_depth (M,) : the same in the first shard; empty in others
+    target (M, 5) : as in `Measures` in the first shard; empty in others
     """
-    rows = _first_copy(cut)
-    boxes = measures.source.boxes[rows] if measures.source else measures.target[:0]
-    first = slice(None) if shard.index == 1 else slice(0, 0)
-    columns: dict[str, NDArray[Any]] = {
-        "boxes": measures.aligned.boxes,
-        "depth": measures.depth,
-        "drawn": measures.drawn,
-        "out_of_frame": measures.out_of_frame.view(np.uint8),
+    first = shard.index == 1
+    rows, invalid = _first_copy(cut, placement)
+    tables: dict[str, Table] = {
+        "aligned": measures.aligned.measures,
         "numbers": placement.numbers,
-        "source_boxes": boxes,
-        "source_depth": measures.source_depth[rows],
-        "target_boxes": measures.target[first],
-        "target_depth": measures.target_depth[first],
+        "source": RowsOf(placement.source, rows.start, rows.stop),
+        "target": measures.target if first else measures.target[:0],
     }
     about = {
         "index": shard.index,
         "count": shard.count,
         **sides,
-        "source_in_images": measures.source is not None,
-        "sequences": cut.source.sequences if shard.index == 1 else [],
+        "in_images": measures.in_images,
+        "fit": measures.fit,
+        "sequences": cut.source.sequences if first else [],
         "dropped": {
-            "source_invalid": int((~placement.valid[rows]).sum()),
+            "source_invalid": invalid,
             "target_invalid": target_invalid,
             "behind_camera": placement.behind_camera,
         },
     }
-    return Record(about, columns)
+    return Record(about, tables)
 
 
-def _first_copy(cut: Cut) -> slice:
-    """The rows of the part that the shard has as copy 0: each source pose is one of them in just one shard."""
-    for copy, start, stop in cut.pieces:
-        if copy == 0:
-            first = cut.part.local(start)
-            return slice(first, first + stop - start)
-    return slice(0, 0)
+def _first_copy(cut: Cut, placement: Placement) -> tuple[range, int]:
+    """The rows of the part that the shard has as copy 0, and how many are invalid.
+
+    Each source pose is one of them in just one shard.
+    """
+    for piece, invalid in zip(cut.pieces, placement.invalid, strict=True):
+        if piece.copy == 0:
+            first = cut.part.local(piece.start)
+            return range(first, first + piece.length), invalid
+    return range(0), 0

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from poseda_cli.dataset import PoseDataset, Sequence
+from poseda_cli.dataset import PoseHeads
 from poseda_cli.errors import InputError, UsageError
 
 
@@ -58,6 +58,11 @@ class Piece(NamedTuple):
     start: int
     stop: int
 
+    @property
+    def length(self) -> int:
+        """How many rows."""
+        return self.stop - self.start
+
 
 def pieces_of(rows: int, copies: Listed[int], shard: Shard | None) -> list[Piece]:
     """What a shard takes of the source, in the order of the output.
@@ -94,7 +99,7 @@ class Part(NamedTuple):
     numbers : of each of its sequences, which one of the source's it is, or is cut from
     """
 
-    dataset: PoseDataset
+    dataset: PoseHeads
     ranges: list[range]
     numbers: NDArray[np.int64]
 
@@ -108,22 +113,13 @@ class Part(NamedTuple):
         raise ValueError(f"row {row} is not in the part")
 
 
-def part_of(source: PoseDataset, pieces: Listed[Piece]) -> Part:
+def part_of(source: PoseHeads, pieces: Listed[Piece]) -> Part:
     """The part of a source that some pieces need; the source itself if they need all of it."""
     ranges = _union(pieces)
     if sum(map(len, ranges)) == len(source):
         return Part(source, ranges, np.arange(len(source.sequences)))
-    sequences: list[Sequence] = []
-    numbers: list[int] = []
-    start = 0
-    for rows in ranges:
-        for number, sequence in enumerate(source.sequences):
-            first, last = max(sequence.start, rows.start), min(sequence.start + sequence.length, rows.stop)
-            if first < last:
-                sequences.append(sequence._replace(start=start, length=last - first))
-                numbers.append(number)
-                start += last - first
-    return Part(_take(source, ranges, tuple(sequences)), ranges, np.array(numbers, np.int64))
+    spans = [span for rows in ranges for span in source.spans_between(rows.start, rows.stop)]
+    return Part(source.take(spans), ranges, np.array([span.sequence for span in spans], np.int64))
 
 
 def _union(pieces: Listed[Piece]) -> list[range]:
@@ -134,25 +130,3 @@ def _union(pieces: Listed[Piece]) -> list[range]:
         else:
             ranges.append(range(start, stop))
     return ranges
-
-
-def _take(source: PoseDataset, ranges: list[range], sequences: tuple[Sequence, ...]) -> PoseDataset:
-    rows: slice | NDArray[np.int64]
-    # Of one range a view: no copy of the poses.
-    rows = (
-        slice(ranges[0].start, ranges[0].stop)
-        if len(ranges) == 1
-        else np.concatenate([np.arange(r.start, r.stop) for r in ranges])
-    )
-    return PoseDataset(
-        skeleton=source.skeleton,
-        camera=source.camera[rows],
-        cameras=source.cameras,
-        sequences=sequences,
-        poses_3d=None if source.poses_3d is None else source.poses_3d[rows],
-        poses_2d=None if source.poses_2d is None else source.poses_2d[rows],
-        visible=None if source.visible is None else source.visible[rows],
-        rows=source.rows[rows],
-        origin=source.origin,
-        absolute=source.absolute,
-    )

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from itertools import chain
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from poseda_cli import dataset
 from poseda_cli.blocks import BLOCK, for_blocks
 from poseda_cli.cameras import Floats
 from poseda_cli.distributions import QUANTITIES, ROUNDING, describe, distances, histograms, sample_of, value_of
+from poseda_cli.measurement import DEPTH, ERROR
+from poseda_cli.progress import Progress, silent
+from poseda_cli.tables import Table
 
 SCHEMA = "poseda.summary/1"
 # What `groups` are made by, and the name of a sequence's group.
@@ -31,13 +32,22 @@ MOST_GROUPS = 200
 # Of a normal distribution: quartile distance by deviation.
 QUARTILES = 1.349
 
+# Exact up to here; of more poses every second, third, ... one is looked at, so that memory does not grow with them.
+MOST_POSES = 10_000_000
+
 Rows = list[slice]
+# First row and entry of a sequence that stands out.
+Far = tuple[int, dict[str, Any]]
 
 
 class Side(NamedTuple):
-    """Boxes, (N, 4) screen-normalised, row by row; NaN where there is none. And what the rows are of."""
+    """What was measured of poses, row by row, and what the rows are of.
 
-    boxes: Floats
+    measures : (N, 4 or more) width, height, root x, root y of the boxes, screen-normalised, and what `Measures` says;
+    NaN where there is none
+    """
+
+    measures: Table
     sequences: tuple[dataset.Sequence, ...]
 
 
@@ -52,27 +62,38 @@ class Heads(NamedTuple):
     output: dict[str, Any]
 
 
+class Fit(NamedTuple):
+    """How well poses meet their targets: what can be added up.
+
+    scale_error, root_error : the largest relative error of a box's scale, the largest distance of roots
+    out_of_frame : poses of which some joint lies outside the image
+    """
+
+    scale_error: float = 0.0
+    root_error: float = 0.0
+    out_of_frame: int = 0
+
+    def and_of(self, other: Fit) -> Fit:
+        """Of these and other poses."""
+        worst = max(self.scale_error, other.scale_error), max(self.root_error, other.root_error)
+        return Fit(*worst, self.out_of_frame + other.out_of_frame)
+
+
 class Measures(NamedTuple):
     """What the numbers of a summary are of; P source poses, M valid target poses, N aligned poses.
 
-    source : its boxes, NaN for a pose that is not valid; None where its 2D is not known
-    source_depth : (P,) metres, of the roots; NaN for a pose that is not valid; empty where not known
-    target : (M, 4) boxes
-    target_depth : (M,) or empty
-    aligned : the boxes of the aligned poses
-    depth : (N,) metres, of the roots
-    drawn : (N,) row of the target that each pose was drawn to
-    out_of_frame : (N,) whether some joint lies outside the image
+    source : (P, 5), the fifth the depth of the root in metres; NaN for a pose that is not valid, or where not known
+    in_images : whether it is known where source poses were in their images
+    target : (M, 5), as those of the source
+    aligned : (N, 6), the sixth how far the scale is off the target's, relatively
+    fit : of the aligned poses
     """
 
-    source: Side | None
-    source_depth: Floats
+    source: Side
+    in_images: bool
     target: Floats
-    target_depth: Floats
     aligned: Side
-    depth: Floats
-    drawn: NDArray[np.int64]
-    out_of_frame: NDArray[np.bool_]
+    fit: Fit
 
 
 class Distributions(NamedTuple):
@@ -83,7 +104,7 @@ class Distributions(NamedTuple):
     outliers: list[dict[str, Any]]
 
 
-def summarize(heads: Heads, measures: Measures, jobs: int | None = None) -> dict[str, Any]:
+def summarize(heads: Heads, measures: Measures, jobs: int | None = None, progress: Progress = silent) -> dict[str, Any]:
     """What summary.json holds, its keys in order.
 
     Parameters
@@ -91,28 +112,37 @@ def summarize(heads: Heads, measures: Measures, jobs: int | None = None) -> dict
     heads : what was not measured
     measures : of all poses
     jobs : threads; without influence on the result
+    progress : told how far it is
     """
-    found = distributions(measures.source, measures.target, measures.aligned, jobs)
-    depths = {"source": measures.source_depth, "target": measures.target_depth, "aligned": measures.depth}
-    depth = {side: describe(sample_of(values.copy())) for side, values in depths.items()}
+    source = measures.source if measures.in_images else None
+    found = distributions(source, measures.target, measures.aligned, jobs, progress)
+    tables = {"source": measures.source.measures, "target": measures.target, "aligned": measures.aligned.measures}
+    depth = {side: describe(sample_of(_column(table, DEPTH, jobs))) for side, table in tables.items()}
+    sampled = {side: step for side, table in tables.items() if (step := _step(table)) > 1}
     return {
         "schema": SCHEMA,
         **heads._asdict(),
         "distributions": {**found.distributions, "depth": depth},
         "groups": found.groups,
         "outliers": found.outliers,
-        "fit": fit(measures.aligned.boxes, measures.target, measures.drawn, measures.out_of_frame, jobs),
+        "fit": fit(measures.aligned.measures, measures.fit, jobs),
+        **({"sampled": sampled} if sampled else {}),
     }
 
 
-def distributions(source: Side | None, target: Floats, output: Side, jobs: int | None = None) -> Distributions:
+def distributions(
+    source: Side | None, target: Floats, output: Side, jobs: int | None = None, progress: Progress = silent
+) -> Distributions:
     """Distributions of place and size, and their distances to the target, of all poses and by group.
+
+    Of a side with more than `MOST_POSES` poses they are those of every second, third, ... one.
 
     Parameters
     ----------
     source, output : their boxes, the output's aligned rows; source None where it has no 2D
-    target : (M, 4) its boxes
+    target : (M, 4 or more) its boxes
     jobs : threads; without influence on the result
+    progress : told how far it is
 
     Returns
     -------
@@ -123,30 +153,89 @@ def distributions(source: Side | None, target: Floats, output: Side, jobs: int |
     outliers : sequences of the source whose median scale or place lies more than `FAR` deviations (by the
     quartiles) from that of all poses, each with the quantity that is farthest, farthest first
     """
-    wanted = {name: sample_of(value_of(target, name)) for name in QUANTITIES}
     before = source or Side(target[:0], ())
-    whole: dict[str, Any] = dict.fromkeys(QUANTITIES)
+    parts = list(_grouped(before.sequences, output.sequences))
     groups: dict[str, dict[str, Any]] = {}
-    tasks: list[tuple[dict[str, Any], str, tuple[Rows, Rows]]] = []
-    everything = [slice(0, None)]
-    tasks += [(whole, name, (everything, everything)) for name in QUANTITIES]
-    for kind, group, rows, count in _grouped(before.sequences, output.sequences):
-        entry: dict[str, Any] = {"poses": count, **dict.fromkeys(QUANTITIES)}
-        groups.setdefault(kind, {})[group] = entry
-        tasks += [(entry, name, rows) for name in QUANTITIES]
+    for part in parts:
+        groups.setdefault(part.kind, {})[part.name] = {"poses": part.poses}
+    whole: dict[str, Any] = {}
+    far: list[Far] = []
+    count = len(output.measures)
+    with progress("summarising", count) as advance:
+        for number, quantity in enumerate(QUANTITIES):  # one after the other: in memory is one number a pose
+            values = [_values(side.measures, quantity, jobs) for side in (before, output)]
+            wanted = sample_of(value_of(target, quantity))
+            rows = [(_thinned(part.source, before), _thinned(part.output, output)) for part in parts]
+            for part, entry in zip(parts, _of_groups(values, rows, wanted, jobs), strict=True):
+                groups[part.kind][part.name][quantity] = entry
+            medians = _medians(before, values[0]) if quantity in WATCHED else []
+            samples = _sorted(values, jobs)
+            whole[quantity] = _compared(samples[0], samples[1], wanted, with_target=True)
+            if quantity in WATCHED:
+                far += _far_sequences(before, medians, quantity, whole[quantity]["source"])
+            advance(count * (number + 1) // len(QUANTITIES) - count * number // len(QUANTITIES))
+    return Distributions(whole, groups, _outliers(far))
+
+
+def _of_groups(
+    values: Sequence[Floats], groups: Sequence[tuple[Rows, Rows]], target: Floats, jobs: int | None
+) -> list[dict[str, Any]]:
+    """One quantity of groups of source and output."""
+    found: list[dict[str, Any]] = [{}] * len(groups)
 
     def work(start: int, stop: int) -> None:
-        for entry, name, rows in tasks[start:stop]:
-            samples = [_sample(side.boxes, part, name) for side, part in zip((before, output), rows, strict=True)]
-            entry[name] = _compared(samples[0], samples[1], wanted[name], with_target=entry is whole)
+        for number in range(start, stop):
+            source, output = (_sample(side, rows) for side, rows in zip(values, groups[number], strict=True))
+            found[number] = _compared(source, output, target, with_target=False)
 
-    for_blocks(work, len(tasks), jobs, block=1)
-    return Distributions(whole, groups, _outliers(source, whole) if source else [])
+    for_blocks(work, len(groups), jobs, block=1)
+    return found
 
 
-def _sample(boxes: Floats, rows: Rows, quantity: str) -> Floats:
-    values = [value_of(boxes[part], quantity) for part in rows]
-    return sample_of(values[0] if len(values) == 1 else np.concatenate([boxes[:0, 0], *values]))
+def _sorted(values: list[Floats], jobs: int | None) -> list[Floats]:
+    """The samples that all values are, in their place."""
+
+    def work(start: int, stop: int) -> None:
+        values[start:stop] = map(sample_of, values[start:stop])
+
+    for_blocks(work, len(values), jobs, block=1)
+    return values
+
+
+def _sample(values: Floats, rows: Rows) -> Floats:
+    pieces = [values[part] for part in rows]
+    return sample_of(pieces[0].copy() if len(pieces) == 1 else np.concatenate([values[:0], *pieces]))
+
+
+def _step(table: Table) -> int:
+    """Of how many rows one is looked at."""
+    return max(1, -(-len(table) // MOST_POSES))
+
+
+def _thinned(rows: Rows, side: Side) -> Rows:
+    """Rows of a side among those that are looked at."""
+    step = _step(side.measures)
+    return [slice(-(-part.start // step), -(-part.stop // step)) for part in rows]
+
+
+def _values(table: Table, quantity: str, jobs: int | None) -> Floats:
+    return _gathered(table, lambda rows: value_of(rows, quantity), jobs)
+
+
+def _column(table: Table, number: int, jobs: int | None) -> Floats:
+    return _gathered(table, lambda rows: rows[:, number], jobs)
+
+
+def _gathered(table: Table, number_of: Callable[[Floats], Floats], jobs: int | None) -> Floats:
+    """A number of each row that is looked at."""
+    step = _step(table)
+    values = np.empty(-(-len(table) // step), number_of(table[0:0]).dtype)
+
+    def work(start: int, stop: int) -> None:
+        values[start:stop] = number_of(table[start * step : (stop - 1) * step + 1 : step])
+
+    for_blocks(work, len(values), jobs, 8 * BLOCK)
+    return values
 
 
 def _compared(source: Floats, aligned: Floats, target: Floats, with_target: bool) -> dict[str, Any]:
@@ -162,10 +251,17 @@ def _compared(source: Floats, aligned: Floats, target: Floats, with_target: bool
     }
 
 
-def _grouped(
-    source: Sequence[dataset.Sequence], aligned: Sequence[dataset.Sequence]
-) -> Iterator[tuple[str, str, tuple[Rows, Rows], int]]:
-    """Each kind and name of a group, its rows in source and output, and how many the latter are."""
+class _Part(NamedTuple):
+    """A group: what it is called, its rows in source and output, and how many the latter are."""
+
+    kind: str
+    name: str
+    source: Rows
+    output: Rows
+    poses: int
+
+
+def _grouped(source: Sequence[dataset.Sequence], aligned: Sequence[dataset.Sequence]) -> Iterator[_Part]:
     for kind, name_of in GROUPS.items():
         rows: dict[str, tuple[Rows, Rows]] = {}
         for number, sequences in enumerate((source, aligned)):
@@ -178,47 +274,45 @@ def _grouped(
         largest = set(sorted(counts, key=counts.__getitem__, reverse=True)[:MOST_GROUPS])
         for name, found in rows.items():
             if name in largest:
-                yield kind, name, found, counts[name]
+                yield _Part(kind, name, *found, counts[name])
 
 
-def _outliers(side: Side, whole: dict[str, Any]) -> list[dict[str, Any]]:
+def _outliers(far: list[Far]) -> list[dict[str, Any]]:
     found: dict[int, dict[str, Any]] = {}
-    far = chain(*(_far_sequences(side, name, whole[name]["source"]) for name in WATCHED))
     for start, entry in sorted(far, key=lambda pair: -pair[1]["deviations"]):
         found.setdefault(start, entry)
     return list(found.values())[:MOST_OUTLIERS]
 
 
-def _far_sequences(side: Side, quantity: str, of_all: dict[str, float]) -> Iterator[tuple[int, dict[str, Any]]]:
-    """First row and entry of each sequence that stands out."""
+def _medians(side: Side, values: Floats) -> list[float]:
+    """Of each sequence; NaN where there is nothing finite."""
+    medians = []
+    for sequence in side.sequences:
+        (rows,) = _thinned([slice(sequence.start, sequence.start + sequence.length)], side)
+        finite = values[rows][np.isfinite(values[rows])]
+        medians.append(float(np.median(finite)) if len(finite) else np.nan)
+    return medians
+
+
+def _far_sequences(side: Side, medians: list[float], quantity: str, of_all: dict[str, float]) -> Iterator[Far]:
+    """The sequences that stand out."""
     if not of_all:
         return
     deviation = (of_all["p75"] - of_all["p25"]) / QUARTILES or of_all["std"] or np.inf
-    for sequence in side.sequences:
-        values = value_of(side.boxes[sequence.start : sequence.start + sequence.length], quantity)
-        values = values[np.isfinite(values)]
-        median = float(np.median(values)) if len(values) else of_all["p50"]
+    for sequence, median in zip(side.sequences, medians, strict=True):
         off = abs(median - of_all["p50"]) / deviation
         if off > FAR:
             where = {key: getattr(sequence, key) for key in GROUPS}
             yield sequence.start, {**where, "quantity": quantity, "median": median, "deviations": off}
 
 
-def fit(
-    aligned: Floats,
-    target: Floats,
-    drawn: NDArray[np.int64],
-    out_of_frame: NDArray[np.bool_],
-    jobs: int | None = None,
-) -> dict[str, Any]:
+def fit(aligned: Table, found: Fit, jobs: int | None = None) -> dict[str, Any]:
     """How well aligned poses meet the target poses that they were drawn to.
 
     Parameters
     ----------
-    aligned : (N, 4) boxes
-    target : (M, 4) boxes
-    drawn : (N,) row of the target that each pose was drawn to
-    out_of_frame : (N,) whether some joint lies outside the image
+    aligned : (N, 6) as in `Measures`
+    found : what was added up of them
     jobs : threads
 
     Returns
@@ -228,18 +322,9 @@ def fit(
     """
     if not len(aligned):
         return {}
-    error, off = np.empty(len(aligned), np.float32), np.empty(len(aligned), np.float32)
-
-    def work(start: int, stop: int) -> None:
-        found = aligned[start:stop].T.astype(np.float64)
-        wanted = target[drawn[start:stop]].T.astype(np.float64)
-        error[start:stop] = np.abs((found[0] + found[1]) / (wanted[0] + wanted[1]) - 1)
-        off[start:stop] = np.hypot(found[2] - wanted[2], found[3] - wanted[3])
-
-    for_blocks(work, len(aligned), jobs, 8 * BLOCK)
-    p50, p95, largest = np.quantile(error, [0.5, 0.95, 1.0])
+    p50, p95 = np.quantile(_column(aligned, ERROR, jobs), [0.5, 0.95])
     return {
-        "scale_relative_error": {"p50": float(p50), "p95": float(p95), "max": float(largest)},
-        "root_error_max": float(off.max()),
-        "out_of_frame": float(out_of_frame.mean()),
+        "scale_relative_error": {"p50": float(p50), "p95": float(p95), "max": found.scale_error},
+        "root_error_max": found.root_error,
+        "out_of_frame": found.out_of_frame / len(aligned),
     }

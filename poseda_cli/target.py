@@ -11,9 +11,9 @@ from poseda_cli import global_position as gpa
 from poseda_cli.cameras import Camera, Floats, Intrinsics, Screen, normalise_intrinsics
 from poseda_cli.dataset import PoseDataset
 from poseda_cli.errors import InputError, listed
-from poseda_cli.measurement import normalise_boxes
+from poseda_cli.measurement import DEPTH, depths_of, normalise_boxes
 from poseda_cli.skeleton import Skeleton, shared_joints
-from poseda_cli.validity import Invalid, check_valid
+from poseda_cli.validity import Invalid, Validity, check_valid
 
 
 class TargetPoses:
@@ -22,7 +22,7 @@ class TargetPoses:
     def __init__(self, dataset: PoseDataset, rows: NDArray[np.int64], boxes: Floats, screen: Screen) -> None:
         self.dataset = dataset
         self.rows = rows  # of the data set, valid ones only
-        self.boxes = boxes  # (M, 4) float32, screen-normalised
+        self.boxes = boxes  # (M, 5) float32, screen-normalised; the fifth the depth of the root, NaN where not known
         self.camera = dataset.camera[rows]
         self.normalised = normalise_intrinsics(dataset.intrinsics, screen).astype(np.float32)
 
@@ -43,12 +43,17 @@ class TargetPoses:
         """
         _check_cameras(target)
         joints, _ = shared_joints(target.skeleton, output)
-        pixels = gpa.boxes(np.asarray(target.poses_2d), target.skeleton.position["Hip"], joints)
+        shared = gpa.joints_of(joints, len(target.skeleton))
+        pixels = gpa.boxes(np.asarray(target.poses_2d), target.skeleton.position["Hip"], shared)
         valid = np.isfinite(pixels).all(1) & (pixels[:, 0] + pixels[:, 1] > 0)
-        check_valid(target, valid, "target", invalid)
+        check_valid(target, Validity().and_of(valid), "target", invalid)
         sizes = target.intrinsics[target.camera][:, 4:]
         rows = np.flatnonzero(valid)
-        return cls(target, rows, normalise_boxes(pixels, sizes, screen)[rows], screen)
+        boxes = np.full((len(rows), DEPTH + 1), np.nan, np.float32)
+        boxes[:, :DEPTH] = normalise_boxes(pixels, sizes, screen)[rows]
+        if len(depths := depths_of(target)):
+            boxes[:, DEPTH] = depths[rows]
+        return cls(target, rows, boxes, screen)
 
 
 def with_intrinsics(target: PoseDataset, intrinsics: Intrinsics) -> PoseDataset:

@@ -110,4 +110,5 @@ def test_the_suite_runs_and_leaves_a_table_and_json(tmp_path, capsys):
 def test_the_profile_knows_every_stage(source_file, target_folder, tmp_path):
     whole, stages = profiling.profile(source_file, target_folder, tmp_path, repeats=1)
     assert whole > 0
-    assert all(seconds > 0 for seconds in stages.values())
+    # What is left is a difference of two runs' times, and may be anything when they are short.
+    assert all(seconds > 0 for stage, seconds in stages.items() if stage != profiling.LEFT)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import warnings
+from contextlib import contextmanager
 from dataclasses import replace
 from itertools import pairwise
 
@@ -305,3 +306,19 @@ def test_files_are_named_without_the_place_they_lie_in(tmp_path, target):
 def test_origin_of_what_is_in_memory():
     alone = replace(datasets.target(), origin=Origin("test", files=(InputFile("x", 1, "cc"),)))
     assert poseda.compare(alone, alone)["a"]["paths"] == ["x"]
+
+
+def test_progress_counts_every_pose_and_every_quantity(source, target):
+    said = {}
+
+    @contextmanager
+    def progress(label, total, unit="poses"):
+        steps = said.setdefault((label, total, unit), [])
+        yield steps.append
+
+    compare(source, target, progress=progress, jobs=2)
+    assert {stage: sum(steps) for stage, steps in said.items()} == {
+        ("measuring", len(source), "poses"): len(source),
+        ("measuring", len(target), "poses"): len(target),
+        ("comparing", 5, "quantities"): 5,
+    }

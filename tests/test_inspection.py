@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from contextlib import contextmanager
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from poseda_cli import inspection
+from poseda_cli.blocks import BLOCK
 from poseda_cli.cameras import Camera, Distortion, Intrinsics
 from poseda_cli.dataset import Origin, PoseDataset, Problem, Sequence
 from poseda_cli.inspection import inspect
@@ -308,9 +310,8 @@ def test_the_data_set_is_left_alone():
     np.testing.assert_array_equal(some.poses_2d, before[1])
 
 
-def test_progress_counts_every_pose():
-    from contextlib import contextmanager
-
+@pytest.mark.parametrize("jobs", [1, 2, 5])
+def test_progress_counts_every_pose_block_by_block(jobs):
     said = []
 
     @contextmanager
@@ -318,8 +319,9 @@ def test_progress_counts_every_pose():
         said.append((label, total))
         yield said.append
 
-    inspect(data(), progress)
-    assert said == [("inspecting", 4), 4]
+    inspect(data(depths=np.linspace(3, 6, 2 * BLOCK + 5)), progress, jobs)
+    assert said[0] == ("inspecting", 2 * BLOCK + 5)
+    assert sorted(said[1:]) == [5, BLOCK, BLOCK]
 
 
 # Problems

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from poseda_cli.cameras import Camera, Distortion
+from poseda_cli.global_position import joint_major
 from poseda_cli.measurement import ImagePoses, measure, normalise_boxes, project_block
 from tests import datasets
 from tests.paper import pinhole
@@ -193,7 +194,7 @@ def test_boxes_in_pixels_are_normalised_as_points_are():
 def test_a_block_is_projected_joint_by_joint():
     poses = np.array([[[1.0, 2.0, 4.0], [0.5, -1.0, 2.0]], [[0.0, 0.0, 1.0], [3.0, 3.0, -1.0]]])
     lenses = np.array([[100.0, 200.0, 10.0, 20.0, 640, 480], [50.0, 50.0, 0.0, 0.0, 640, 480]])
-    image = project_block(poses, lenses)
+    image = project_block(joint_major(poses), lenses)
     assert image.shape == (2, 2, 2)  # joints, x and y, poses
     np.testing.assert_allclose(image[..., 0], [[35, 120], [35, -80]])
     np.testing.assert_allclose(image[..., 1], [[0, 0], [np.nan, np.nan]])

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from poseda_cli.pairing import BATCH, draw_targets
+from poseda_cli.pairing import BATCH, _order, draw_targets
 
 
 @settings(max_examples=100, deadline=None)
@@ -58,3 +58,9 @@ def test_the_draw_of_a_seed_is_the_same_in_every_version_of_numpy():
 def test_very_few_targets(targets):
     drawn = draw_targets(0, 100_001, targets, 0)
     assert set(drawn.tolist()) == set(range(targets))
+
+
+def test_equal_numbers_keep_their_order():
+    numbers = np.array([[3, 1, 3, 0, 1] * 40, list(range(200, 0, -1))], np.uint64)
+    expected = [sorted(range(200), key=lambda index: (row[index], index)) for row in numbers.tolist()]
+    assert _order(numbers).tolist() == expected

@@ -223,7 +223,7 @@ def test_missing_doubled_and_foreign_shards_are_refused(source, target, tmp_path
     merge(shards, tmp_path / "whole", overwrite=True)
 
 
-@pytest.mark.parametrize("name", ["about", "boxes", "numbers", "drawn"])
+@pytest.mark.parametrize("name", ["about", "aligned", "numbers"])
 def test_a_record_that_was_altered_is_an_input_error(source, target, tmp_path, name):
     shards = write_shards(source, target, tmp_path, 2)
     with h5py.File(shards[1] / "augmented.h5", "r+") as file:

@@ -11,9 +11,10 @@ from scipy import stats
 import poseda_cli as poseda
 from poseda_cli.cameras import Camera, Intrinsics
 from poseda_cli.dataset import Sequence
+from poseda_cli.measurement import errors_of_block
 from poseda_cli.options import AlignOptions
 from poseda_cli.pipeline import prepare
-from poseda_cli.summary import MOST_OUTLIERS, Side, distributions, fit
+from poseda_cli.summary import MOST_OUTLIERS, Fit, Side, distributions, fit
 from tests import datasets
 from tests.paper import pinhole
 
@@ -73,9 +74,9 @@ def check_distances(found, source, aligned, target, tolerance=1e-6):
 
 def check_sides(found, source, target, aligned):
     """All of `distributions`: boxes of each side, and the sequences of two of them."""
-    before = source.boxes if source else target[:0]
+    before = source.measures if source else target[:0]
     for quantity in QUANTITIES:
-        samples = [values(boxes, quantity) for boxes in (before, target, aligned.boxes)]
+        samples = [values(boxes, quantity) for boxes in (before, target, aligned.measures)]
         entry = found.distributions[quantity]
         for side, sample in zip(("source", "target", "aligned"), samples, strict=True):
             check_description(entry[side], sample)
@@ -85,13 +86,13 @@ def check_sides(found, source, target, aligned):
         of_source = labels(source.sequences, kind) if source else np.array([])
         of_aligned = labels(aligned.sequences, kind)
         assert set(groups) == set(of_source) | set(of_aligned)
-        assert sum(group["poses"] for group in groups.values()) == len(aligned.boxes)
+        assert sum(group["poses"] for group in groups.values()) == len(aligned.measures)
         for name, group in groups.items():
             assert group["poses"] == (of_aligned == name).sum()
             for quantity in QUANTITIES:
                 samples = [
                     values(before[of_source == name], quantity) if source else np.array([]),
-                    values(aligned.boxes[of_aligned == name], quantity),
+                    values(aligned.measures[of_aligned == name], quantity),
                 ]
                 assert set(group[quantity]) == {"source", "aligned", "wasserstein", "ks"}
                 check_description(group[quantity]["source"], samples[0])
@@ -131,7 +132,7 @@ def test_distributions_and_groups_equal_plain_numpys(source_side, target_boxes, 
 
 def test_histograms_are_those_of_the_three_sides(source_side, target_boxes, aligned_side):
     found = distributions(source_side, target_boxes, aligned_side)
-    sides = {"source": source_side.boxes, "target": target_boxes, "aligned": aligned_side.boxes}
+    sides = {"source": source_side.measures, "target": target_boxes, "aligned": aligned_side.measures}
     for quantity in QUANTITIES:
         histogram = found.distributions[quantity]["histogram"]
         edges = np.linspace(histogram["start"], histogram["stop"], len(histogram["source"]) + 1)
@@ -156,7 +157,7 @@ def test_a_group_of_which_nothing_is_aligned_is_told(source_side, target_boxes, 
 
 
 def test_boxes_and_their_order_are_left_alone(source_side, target_boxes, aligned_side):
-    sides = source_side.boxes, target_boxes, aligned_side.boxes
+    sides = source_side.measures, target_boxes, aligned_side.measures
     before = [boxes.copy() for boxes in sides]
     distributions(source_side, target_boxes, aligned_side)
     for boxes, wanted in zip(sides, before, strict=True):
@@ -173,12 +174,12 @@ def test_poses_at_the_targets_places_have_no_distance(rng, target_boxes):
         assert entry["wasserstein"]["after"] == pytest.approx(0, abs=1e-12)
         assert entry["ks"]["after"] == pytest.approx(0, abs=1e-12)
     assert found.distributions["root_x"]["ks"]["before"] == 1
-    difference = target_boxes[:, 2].mean(dtype=float) - source.boxes[:, 2].mean(dtype=float)
+    difference = target_boxes[:, 2].mean(dtype=float) - source.measures[:, 2].mean(dtype=float)
     assert found.distributions["root_x"]["wasserstein"]["before"] == pytest.approx(difference, rel=1e-9)
 
 
 def test_threads_do_not_change_a_bit(source_side, target_boxes, aligned_side):
-    source_side.boxes[41:60, 2] += 5
+    source_side.measures[41:60, 2] += 5
     texts = [json.dumps(distributions(source_side, target_boxes, aligned_side, jobs)) for jobs in (1, 2, 3, None)]
     assert len(set(texts)) == 1
 
@@ -198,20 +199,20 @@ def deviations(boxes, median, quantity):
 
 def test_a_sequence_far_away_is_an_outlier(rng, target_boxes):
     source = many_sequences(rng)
-    source.boxes[600:620, 2] += 4  # of sequence 30
-    source.boxes[1000:1020, 3] -= 2
-    source.boxes[1003] = np.nan
+    source.measures[600:620, 2] += 4  # of sequence 30
+    source.measures[1000:1020, 3] -= 2
+    source.measures[1003] = np.nan
     # The output is spread otherwise, and is not what sequences are measured by.
-    aligned = source._replace(boxes=source.boxes * [1, 1, 0.1, 9])
+    aligned = source._replace(measures=source.measures * [1, 1, 0.1, 9])
     found = distributions(source, target_boxes, aligned).outliers
     assert [(entry["action"], entry["quantity"]) for entry in found] == [
         ("Eating 30", "root_x"),
         ("Eating 50", "root_y"),
     ]
-    medians = np.nanmedian(source.boxes[600:620, 2]), np.nanmedian(source.boxes[1000:1020, 3])
+    medians = np.nanmedian(source.measures[600:620, 2]), np.nanmedian(source.measures[1000:1020, 3])
     for entry, median in zip(found, medians, strict=True):
         assert entry["median"] == pytest.approx(median)
-        wanted = deviations(source.boxes, median, entry["quantity"])
+        wanted = deviations(source.measures, median, entry["quantity"])
         assert entry["deviations"] == pytest.approx(wanted, rel=1e-3)  # 1.349 is rounded
     assert {**found[0], "median": 0, "deviations": 0} == {
         "subject": "S2", "action": "Eating 30", "camera": "left", "quantity": "root_x", "median": 0, "deviations": 0,
@@ -221,8 +222,8 @@ def test_a_sequence_far_away_is_an_outlier(rng, target_boxes):
 @pytest.mark.parametrize(("off", "count"), [(3.9, 0), (4.1, 1)])
 def test_an_outlier_is_more_than_four_deviations_off(rng, target_boxes, off, count):
     source = many_sequences(rng, length=21)
-    q25, q50, q75 = np.percentile(source.boxes[:, 3], [25, 50, 75])
-    source.boxes[210:231, 3] = q50 + off * (q75 - q25) / 1.349
+    q25, q50, q75 = np.percentile(source.measures[:, 3], [25, 50, 75])
+    source.measures[210:231, 3] = q50 + off * (q75 - q25) / 1.349
     assert len(distributions(source, target_boxes, source).outliers) == count
 
 
@@ -230,7 +231,7 @@ def test_outliers_are_the_farthest_ones_farthest_first(rng, target_boxes):
     source = many_sequences(rng)
     far = rng.permutation(30)
     for number, step in enumerate(far):
-        source.boxes[number * 20 : (number + 1) * 20, 2] = 10 + step
+        source.measures[number * 20 : (number + 1) * 20, 2] = 10 + step
     found = distributions(source, target_boxes, source).outliers
     assert [entry["median"] for entry in found] == list(range(39, 39 - MOST_OUTLIERS, -1))
     assert [entry["action"] for entry in found] == [f"Eating {far.tolist().index(29 - n)}" for n in range(20)]
@@ -238,9 +239,9 @@ def test_outliers_are_the_farthest_ones_farthest_first(rng, target_boxes):
 
 def test_a_sequence_is_named_once_by_what_is_farthest(rng, target_boxes):
     source = many_sequences(rng)
-    source.boxes[40:60, 2] += 3
-    source.boxes[40:60, 3] += 5
-    source.boxes[80:100, :2] *= 6
+    source.measures[40:60, 2] += 3
+    source.measures[40:60, 3] += 5
+    source.measures[80:100, :2] *= 6
     found = distributions(source, target_boxes, source).outliers
     assert {entry["action"]: entry["quantity"] for entry in found} == {"Eating 2": "root_y", "Eating 4": "scale"}
     assert len(found) == 2
@@ -249,7 +250,7 @@ def test_a_sequence_is_named_once_by_what_is_farthest(rng, target_boxes):
 def test_the_shape_of_a_body_makes_no_outlier(rng, target_boxes):
     source = many_sequences(rng)
     # Arms stretched out: as large as the others, and five times wider than high.
-    source.boxes[40:60, :2] = source.boxes[40:60, :2].sum(1, keepdims=True) * np.array([5 / 6, 1 / 6], np.float32)
+    source.measures[40:60, :2] = source.measures[40:60, :2].sum(1, keepdims=True) * np.array([5 / 6, 1 / 6], np.float32)
     assert distributions(source, target_boxes, source).outliers == []
 
 
@@ -260,31 +261,38 @@ def test_an_ordinary_set_has_no_outlier(rng, target_boxes):
 
 def test_one_stray_pose_makes_no_outlier_of_its_sequence(rng, target_boxes):
     source = many_sequences(rng)
-    source.boxes[7, 2] = 1e4
+    source.measures[7, 2] = 1e4
     assert distributions(source, target_boxes, source).outliers == []
 
 
 def test_a_sequence_of_which_nothing_is_seen_is_no_outlier(rng, target_boxes):
     source = many_sequences(rng)
-    source.boxes[40:60] = np.nan
-    source.boxes[60:80, 1] = 0  # scale, but no aspect
-    source.boxes[60:80, 0] = 0.9
+    source.measures[40:60] = np.nan
+    source.measures[60:80, 1] = 0  # scale, but no aspect
+    source.measures[60:80, 0] = 0.9
     assert distributions(source, target_boxes, source).outliers == []
-    nothing = Side(np.full_like(source.boxes, np.nan), source.sequences)
+    nothing = Side(np.full_like(source.measures, np.nan), source.sequences)
     found = distributions(nothing, target_boxes, source)
     assert found.outliers == []
     assert found.distributions["scale"]["wasserstein"]["before"] is None
 
 
 def test_fit_by_hand():
-    target = np.array([[0.1, 0.3, 0.5, 0.5], [0.2, 0.2, 0, 0], [9, 9, 9, 9]], np.float32)
-    drawn = np.array([1, 0, 1])
+    wanted = np.array([[0.2, 0.2, 0, 0], [0.1, 0.3, 0.5, 0.5], [0.2, 0.2, 0, 0]], np.float32)
     # Size right, place too; 10 % larger, place right; 20 % smaller, 0.05 beside it.
     aligned = np.array([[0.3, 0.1, 0, 0], [0.14, 0.3, 0.5, 0.5], [0.16, 0.16, 0.03, -0.04]], np.float32)
-    found = fit(aligned, target, drawn, np.array([True, False, False]))
+    errors, off = errors_of_block(aligned, wanted)
+    assert errors.tolist() == pytest.approx([0, 0.1, 0.2], abs=1e-6)
+    assert off.tolist() == pytest.approx([0, 0, 0.05], abs=1e-6)
+    found = fit(measured(aligned, errors), Fit(0.2, 0.04, 0).and_of(Fit(0.1, 0.05, 1)))
     assert found["scale_relative_error"] == pytest.approx({"p50": 0.1, "p95": 0.19, "max": 0.2}, rel=1e-5)
-    assert found["root_error_max"] == pytest.approx(0.05, rel=1e-5)
+    assert found["root_error_max"] == 0.05
     assert found["out_of_frame"] == pytest.approx(1 / 3)
+    assert fit(measured(aligned, errors)[:0], Fit()) == {}
+
+
+def measured(boxes, errors):
+    return np.column_stack([boxes, np.ones(len(boxes)), errors]).astype(np.float32)
 
 
 def test_fit_of_many_is_that_of_all_whatever_the_threads(rng):
@@ -292,7 +300,9 @@ def test_fit_of_many_is_that_of_all_whatever_the_threads(rng):
     drawn = rng.integers(0, 1000, 100_000)
     aligned = target[drawn] * rng.normal(1, 0.05, (100_000, 1)).astype(np.float32)
     outside = rng.random(100_000) < 0.2
-    found = [fit(aligned, target, drawn, outside, jobs) for jobs in (1, 2, 3)]
+    errors, off = errors_of_block(aligned, target[drawn])
+    worst = Fit(float(errors.max()), float(off.max()), int(outside.sum()))
+    found = [fit(measured(aligned, errors), worst, jobs) for jobs in (1, 2, 3)]
     assert found[0] == found[1] == found[2]
     wide, there = aligned.astype(float), target[drawn].astype(float)
     error = abs((wide[:, 0] + wide[:, 1]) / (there[:, 0] + there[:, 1]) - 1)
@@ -567,7 +577,7 @@ def test_of_very_many_names_those_with_most_poses_have_a_group(rng):
         for number, (start, length) in enumerate(zip(starts, lengths, strict=False))
     )
     side = Side(rng.uniform(0.1, 0.5, (int(starts[-1]), 4)).astype(np.float32), sequences)
-    found = distributions(side, side.boxes[:40], side).groups["camera"]
+    found = distributions(side, side.measures[:40], side).groups["camera"]
     assert len(found) == 200
     assert {f"camera {number}" for number in range(150, 250)} <= set(found)
     assert list(found) == sorted(found, key=lambda name: int(name.split()[1]))

@@ -6,6 +6,8 @@ silence. A thousand poses, spread evenly, are enough to tell.
 
 from __future__ import annotations
 
+from collections import Counter
+
 import numpy as np
 
 from poseda_cli.cameras import Floats
@@ -26,8 +28,13 @@ HIPS_OF_TRUNK = 0.3
 
 def sample(poses: Floats, most: int = SAMPLE) -> Floats:
     """About `most` of the poses, evenly spread; those with numbers that are not finite left out."""
-    some = poses[:: max(1, len(poses) // max(most, 1))]
+    some = poses[:: spread(len(poses), most)]
     return some[np.isfinite(some).all((1, 2))].astype(np.float64)
+
+
+def spread(count: int, most: int = SAMPLE) -> int:
+    """Every how many of `count` poses are about `most` of them."""
+    return max(1, count // max(most, 1))
 
 
 def check_poses(poses: Floats, skeleton: Skeleton, units: str, file: str, member: str) -> None:
@@ -106,18 +113,52 @@ def check_inside(points: Floats, sizes: Floats, file: str, member: str) -> None:
     ------
     ArchiveError : more than half of the points that are finite are outside
     """
-    some = points[np.isfinite(points).all(-1)]
-    limits = np.broadcast_to(np.asarray(sizes).reshape(-1, 1, 2), points.shape)[np.isfinite(points).all(-1)]
-    inside = ((some >= 0) & (some <= limits)).all(-1)
-    if len(some) and inside.mean() < 0.5:
-        width, height = np.median(limits, axis=0)
+    inside = Inside()
+    inside.add(points, sizes)
+    inside.check(file, member)
+
+
+class Inside:
+    """How many image points lie inside of their images, of poses that come in parts."""
+
+    def __init__(self) -> None:
+        self._inside = self._known = 0
+        # Of each size, how many points there are: widths, heights.
+        self._sizes: tuple[Counter[float], Counter[float]] = (Counter(), Counter())
+
+    def add(self, points: Floats, sizes: Floats) -> None:
+        """Count some more; parameters as those of `check_inside`."""
+        known = np.isfinite(points).all(-1)
+        limits = np.asarray(sizes).reshape(-1, 1, 2)
+        inside = ((points >= 0) & (points <= limits)).all(-1)
+        self._inside += int((inside & known).sum())
+        counts = known.sum(1)
+        self._known += int(counts.sum())
+        for axis, found in enumerate(self._sizes):
+            widths, which = np.unique(limits[:, 0, axis], return_inverse=True)
+            of_each = np.bincount(np.broadcast_to(which.reshape(-1), counts.shape), counts, len(widths))
+            found.update(dict(zip(widths.tolist(), of_each.astype(int).tolist(), strict=True)))
+
+    def check(self, file: str, member: str) -> None:
+        """Refuse what was counted; as `check_inside`."""
+        if self._inside >= 0.5 * self._known:
+            return
+        width, height = map(_median, self._sizes)
         raise ArchiveError(
             file,
-            f"{1 - inside.mean():.0%} of the 2D points lie outside of their images ({width:g} x {height:g}): they are "
-            "no pixels of the full image, or the image size is another.",
+            f"{1 - self._inside / self._known:.0%} of the 2D points lie outside of their images ({width:g} x "
+            f"{height:g}): they are no pixels of the full image, or the image size is another.",
             member,
             code="image-size",
         )
+
+
+def _median(counts: Counter[float]) -> float:
+    """Of values that are there so many times."""
+    values = sorted(value for value, count in counts.items() if count)
+    ends = np.cumsum([counts[value] for value in values])
+    middle = [values[int(np.searchsorted(ends, place, "right"))] for place in ((ends[-1] - 1) // 2, ends[-1] // 2)]
+    return sum(middle) / 2
 
 
 def _check_order(some: Floats, skeleton: Skeleton, file: str, member: str) -> None:

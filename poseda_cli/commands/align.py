@@ -32,7 +32,7 @@ from poseda_cli.commands.selection import (
     layout_option,
     screen_option,
 )
-from poseda_cli.commands.sides import names_of, read_side
+from poseda_cli.commands.sides import check_sides, find_side, names_of, read_side, read_side_lazily
 from poseda_cli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -131,6 +131,7 @@ def align(
 
     Example: poseda align data_3d_h36m.npz -t mpi_inf_3dhp_test_set -o aligned
     """
+    from poseda_cli.commands.memory import check_writing
     from poseda_cli.exports import check_names, check_writable, losses, needs_whole
     from poseda_cli.figures.canvas import check_plot
     from poseda_cli.layouts import layout_module
@@ -138,8 +139,11 @@ def align(
     from poseda_cli.output import check_name, figure_of, is_output, write_output
     from poseda_cli.pipeline import prepare
     from poseda_cli.shards import Shard
+    from poseda_cli.storage.allocator import keep_memory
     from poseda_cli.storage.folder import check_free
+    from poseda_cli.storage.scratch import Scratch
 
+    keep_memory()
     began = time.monotonic()
     console = Console(quiet, verbose)
     lens = parse_intrinsics(intrinsics) if intrinsics else None
@@ -160,15 +164,19 @@ def align(
         raise UsageError("--plot-format says what --plot draws; add --plot, too.")
     if plot:
         check_plot()
+    lazily = not needs_whole(exports)
+    sides = find_side("source", source, layout, lazily), find_side("target", target, target_layout)
+    check_sides(console, *sides)
     whole: list[PoseDataset] = []
     # No name here for the source as read: it must be free once it has the output's joints.
     plan = prepare(
-        read_side(console, "source", source, layout, chosen, whole if needs_whole(exports) else None),
-        read_side(console, "target", target, target_layout, chosen_target),
+        read_side_lazily(console, sides[0], chosen) if lazily else read_side(console, sides[0], chosen, whole),
+        read_side(console, sides[1], chosen_target),
         options,
         jobs=jobs,
         progress=console.progress,
         whole=whole[0] if whole else None,
+        make_room=Scratch(out).room,
     )
     check_writable(exports, plan)
     for lost in losses(exports, plan):
@@ -178,6 +186,7 @@ def align(
     if dry_run:
         _say_plan(console, plan, out, as_json)
         return
+    check_writing(console, exports, plan)
     files, summary = write_output(
         plan,
         plan.summary,
@@ -187,7 +196,7 @@ def align(
         overwrite=overwrite,
         inputs=inputs,
         progress=console.progress,
-        figure=figure_of(plan, f"distribution.{plot_format or 'png'}", jobs) if plot else None,
+        figure=figure_of(plan, f"distribution.{plot_format or 'png'}", jobs, console.progress) if plot else None,
         compression=compression,
         record=lambda: plan.record,
     )

@@ -14,6 +14,7 @@ from poseda_cli._version import VERSION
 from poseda_cli.commands.console import FAULT, INPUT, INTERRUPTED, OUTPUT, TERMINATED, USAGE, run
 from poseda_cli.commands.help import Section, help_terminal, paragraphs, sections_of, table, usage
 from poseda_cli.commands.many import ManyTargets
+from poseda_cli.commands.values import take_plain_values
 from poseda_cli.errors import UsageError
 
 # Module and purpose of each command. Its function has the name of the command; the module is imported when it is run.
@@ -57,6 +58,7 @@ class Commands(TyperGroup):
         if not args and not ctx.resilient_parsing:
             typer.echo(self._page(ctx, sys.stderr), err=True)
             ctx.exit(USAGE)
+        take_plain_values(self, ctx)
         return super().parse_args(ctx, args)
 
     def format_help(self, ctx: Any, formatter: Any) -> None:

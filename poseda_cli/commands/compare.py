@@ -23,11 +23,12 @@ from poseda_cli.commands.selection import (
     layout_option,
     screen_option,
 )
-from poseda_cli.commands.sides import names_of, read_side, select_side
+from poseda_cli.commands.sides import check_sides, find_side, names_of, read_side, select_side
 from poseda_cli.errors import UsageError
 
 if TYPE_CHECKING:
     from poseda_cli.dataset import PoseDataset
+    from poseda_cli.progress import Progress
 
 HOW = "How it is compared"
 # What people call the sides.
@@ -98,19 +99,21 @@ def compare(
         check_free_file(plot, overwrite, (a, b))
     same = (a, layout) == (b, other_layout)
     whole: list[PoseDataset] = []
-    first = read_side(console, "A", [a], layout, chosen, whole if same else None)
+    files = [find_side("A", [a], layout), *([] if same else [find_side("B", [b], other_layout)])]
+    check_sides(console, *files)
+    first = read_side(console, files[0], chosen, whole if same else None)
     if same:
         second = select_side(console, "B", whole.pop(), chosen_of_other)
     else:
-        second = read_side(console, "B", [b], other_layout, chosen_of_other)
+        second = read_side(console, files[1], chosen_of_other)
     sides = first, second
     if size is not None:
         sides = _with_image_size(console, sides, size)
-    found = comparison.compare(*sides, screen=screen, image_size=size, jobs=jobs)
+    found = comparison.compare(*sides, screen=screen, image_size=size, jobs=jobs, progress=console.progress)
     _say_measured(console, found)
     _say_unaligned(console, sides)
     if plot is not None:
-        _draw(sides, found, plot, overwrite, (a, b), jobs)
+        _draw(sides, found, plot, overwrite, (a, b), jobs, console.progress)
         console.say(f"figure: {plot}")
     if as_json:
         console.result_json({**found, "seconds": round(time.monotonic() - began, 3)})
@@ -180,12 +183,18 @@ def _say_unaligned(console: Console, sides: Pair) -> None:
 
 
 def _draw(
-    sides: Pair, found: dict[str, Any], file: Path, overwrite: bool, inputs: tuple[Path, Path], jobs: int | None
+    sides: Pair,
+    found: dict[str, Any],
+    file: Path,
+    overwrite: bool,
+    inputs: tuple[Path, Path],
+    jobs: int | None,
+    progress: Progress,
 ) -> None:
     from poseda_cli.figures.distribution import plot_distribution
     from poseda_cli.picture import picture_of_comparison
     from poseda_cli.storage.folder import new_file
 
-    picture = picture_of_comparison(*sides, found, jobs)
+    picture = picture_of_comparison(*sides, found, jobs, progress)
     with new_file(file, overwrite, inputs) as temporary:
-        plot_distribution(picture, temporary)
+        plot_distribution(picture, temporary, progress)

@@ -6,6 +6,7 @@ import codecs
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,8 +15,11 @@ from typing import Any, NoReturn
 
 from poseda_cli._version import VERSION
 from poseda_cli.errors import InputError, OutputError, PosedaError, UsageError
+from poseda_cli.progress import BYTES, POSES, silent
 
 FAULT, USAGE, INPUT, OUTPUT, INTERRUPTED, TERMINATED = 1, 2, 3, 4, 130, 143
+# Seconds without anything new on the terminal before a bar is drawn.
+DELAY = 0.5
 
 
 class Terminated(BaseException):
@@ -35,16 +39,20 @@ class Console:
         self.quiet = quiet
         self.verbose = verbose
         self.listening = True
+        self._seen = time.monotonic()
+        self._bar: Any = None  # the one that is drawn
 
     def say(self, text: str) -> None:
         """A line about the run, on stderr."""
         if not self.quiet:
             print(text, file=sys.stderr)  # noqa: T201
+            self._seen = time.monotonic()
 
     def result(self, text: str) -> None:
         """What was asked for, on stdout; `| head` may have gone away, which is no error: see `listening`."""
         try:
             print(text, flush=True)  # noqa: T201
+            self._seen = time.monotonic()
         except BrokenPipeError:
             # Python flushes once more at exit, and must not complain either.
             _close_stdout()
@@ -60,21 +68,44 @@ class Console:
         self.result(json_text(value))
 
     @contextmanager
-    def progress(self, label: str, total: int) -> Iterator[Callable[[int], object]]:
-        """A bar on stderr that counts poses; silent where stderr is no terminal, and with --quiet."""
+    def progress(self, label: str, total: int, unit: str = POSES) -> Iterator[Callable[[int], object]]:
+        """A bar on stderr that counts poses or bytes; silent where stderr is no terminal, and with --quiet.
+
+        It appears once nothing new was seen for `DELAY`. There is one line: that of the stage inside, if there is one.
+        """
+        if self.quiet or not sys.stderr.isatty():
+            with silent(label, total, unit) as advance:
+                yield advance
+            return
         from tqdm import tqdm
 
+        around = self._bar
+        # No delay at all would draw the bar before anything is done.
+        delay = max(self._seen + DELAY - time.monotonic(), 1e-9)
         with tqdm(
             total=total,
             desc=label,
-            unit=" poses",
+            unit="B" if unit == BYTES else f" {unit}",
             unit_scale=True,
+            unit_divisor=1024 if unit == BYTES else 1000,
             leave=False,
-            delay=0.5,
+            delay=delay,
             dynamic_ncols=True,
-            disable=True if self.quiet else None,
+            miniters=1,  # else a stage that slows down is only drawn after as many poses as came at once before
+            position=0,
         ) as bar:
-            yield bar.update
+
+            def advance(done: int) -> None:
+                if self._bar is bar:
+                    bar.update(done)
+                else:
+                    bar.n += done
+
+            self._bar = bar
+            try:
+                yield advance
+            finally:
+                self._bar = around
 
 
 def run(app: Callable[[], object]) -> NoReturn:

@@ -26,11 +26,11 @@ from poseda_cli.commands.selection import (
     Verbose,
     layout_option,
 )
-from poseda_cli.commands.sides import names_of, read_side
+from poseda_cli.commands.sides import check_sides, find_side, names_of, read_side_lazily
 from poseda_cli.errors import InputError, UsageError, listed
 
 if TYPE_CHECKING:
-    from poseda_cli.dataset import PoseDataset
+    from poseda_cli.conversion import Conversion
 
 
 def convert(
@@ -61,13 +61,16 @@ def convert(
 
     Example: poseda convert mpi_inf_3dhp_test_set --to pstmo -o converted
     """
+    from poseda_cli.commands.memory import check_writing
     from poseda_cli.conversion import Conversion
     from poseda_cli.exports import check_names, check_writable, losses
     from poseda_cli.layouts import layout_module
     from poseda_cli.output import check_name, is_output, write_output
     from poseda_cli.skeleton import SKELETONS
+    from poseda_cli.storage.allocator import keep_memory
     from poseda_cli.storage.folder import check_free
 
+    keep_memory()
     began = time.monotonic()
     console = Console(quiet, verbose)
     check_names(to)
@@ -78,11 +81,13 @@ def convert(
         raise UsageError(f"--skeleton {skeleton}: poseda knows {listed(SKELETONS)}.")
     check_free(out, overwrite, is_output, paths)
     selection = (names_of(subjects), names_of(actions), names_of(cameras), stride)
-    dataset = read_side(console, "source", paths, layout, selection)
+    side = find_side("source", paths, layout, lazily=True)
+    check_sides(console, side)
+    dataset = read_side_lazily(console, side, selection)
     if skeleton is not None:
         dataset = dataset.to_skeleton(SKELETONS[skeleton])
-    _say_poses(console, dataset)
-    source = Conversion(dataset)
+    source = Conversion(dataset, console.progress)
+    _say_poses(console, source)
     check_writable(to, source)
     for lost in losses(to, source):
         console.say(lost)
@@ -91,6 +96,7 @@ def convert(
         if as_json:
             console.result_json(source.summary())
         return
+    check_writing(console, to, source)
     files, summary = write_output(
         source,
         source.summary,
@@ -109,20 +115,16 @@ def convert(
         console.result("\n".join(map(str, files)))
 
 
-def _say_poses(console: Console, dataset: PoseDataset) -> None:
+def _say_poses(console: Console, source: Conversion) -> None:
     """What a conversion makes up, and what it carries along.
 
     Raises
     ------
     InputError : no pose is finite
     """
-    import numpy as np
-
-    kinds = [poses for poses in (dataset.poses_3d, dataset.poses_2d) if poses is not None]
-    finite = np.all([np.isfinite(poses).all((1, 2)) for poses in kinds], axis=0)
-    if not finite.any():
-        raise InputError(f"{dataset.title}: no pose is finite.")
-    if not finite.all():
-        console.say(f"{(~finite).sum():,} poses hold numbers that are not finite; they are written as they are")
-    if dataset.poses_2d is None and dataset.absolute:
+    if source.not_finite == len(source):
+        raise InputError(f"{source.poses.title}: no pose is finite.")
+    if source.not_finite:
+        console.say(f"{source.not_finite:,} poses hold numbers that are not finite; they are written as they are")
+    if not source.has_2d and source.absolute:
         console.say("no 2D here: where the layout has 2D, it is projected from the 3D")

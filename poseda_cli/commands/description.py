@@ -10,6 +10,8 @@ from poseda_cli.errors import listed
 
 WIDTH = 80
 LABEL = 14
+# Members of a file that are named, unless all are asked for.
+MOST_MEMBERS = 40
 Entry = dict[str, Any]
 
 
@@ -21,10 +23,52 @@ def describe(entry: Entry, verbose: bool = False) -> str:
     entry : an object of `poseda inspect --json`
     verbose : name every action, joint and file
     """
-    lines = textwrap.wrap(listed(entry["paths"], most=99 if verbose else 3), WIDTH, subsequent_indent="  ")
-    for label, text in _fields(entry, verbose):
+    return _block(listed(entry["paths"], most=99 if verbose else 3), _fields(entry, verbose))
+
+
+def describe_headers(entry: Entry, verbose: bool = False) -> str:
+    """A file in words.
+
+    Parameters
+    ----------
+    entry : an object of `poseda inspect --headers --json`
+    verbose : name every member
+    """
+    return _block(entry["path"], _header_fields(entry, verbose))
+
+
+def _block(title: str, fields: Iterator[tuple[str, str]]) -> str:
+    lines = textwrap.wrap(title, WIDTH, subsequent_indent="  ")
+    for label, text in fields:
         lines += _field(label, text)
     return "\n".join(lines)
+
+
+def _header_fields(entry: Entry, verbose: bool) -> Iterator[tuple[str, str]]:
+    if entry["layout"]:
+        yield "layout", entry["layout"]
+    if entry["bytes"] is not None:
+        size = f"{entry['bytes']:,} bytes"
+        yield "file", f"{entry['container']}, {size}" if entry["container"] else size
+    members = _member_rows(entry["members"])
+    shown = len(members) if verbose else MOST_MEMBERS
+    yield from _items("holds", members[:shown])
+    if members[shown:]:
+        yield "", f"... ({len(members) - shown} more; -v names them)"
+    if error := entry["error"]:
+        yield "problems", f"{'error':<8}{error['code']}: {error['message']}"
+
+
+def _member_rows(members: Entry) -> list[str]:
+    """Names, shapes and dtypes below each other; below an object the first array in it."""
+    rows = []
+    for name, head in members.items():
+        rows.append((name, str(tuple(head["shape"])), head["dtype"]))
+        if first := head.get("first"):
+            keys = "".join(f"[{key!r}]" for key in first["keys"])
+            rows.append((f"  {keys}", str(tuple(first["shape"])), f"{first['dtype']}, first array"))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return ["  ".join([row[0].ljust(widths[0]), row[1].ljust(widths[1]), row[2]]) for row in rows]
 
 
 def _fields(entry: Entry, verbose: bool) -> Iterator[tuple[str, str]]:

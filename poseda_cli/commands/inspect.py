@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from poseda_cli.commands.console import INPUT, Console
-from poseda_cli.errors import ArchiveError, listed
+from poseda_cli.errors import ArchiveError, UsageError, listed
 
 if TYPE_CHECKING:
     from poseda_cli.dataset import PoseDataset, Problem
     from poseda_cli.layouts.survey import Surveyed
     from poseda_cli.pose_picture import PosePicture
     from poseda_cli.progress import Progress
-    from poseda_cli.storage.archive import Archive
 
 WORST_FIRST = ("error", "warning", "note")
 
@@ -43,7 +42,15 @@ def inspect(
         ),
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the FILE of --plot.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="A list on stdout, one object a data set.")] = False,
+    headers: Annotated[
+        bool,
+        typer.Option(
+            "--headers", help="Only what headers tell of each file: layout, size, shapes. No pose is read or checked."
+        ),
+    ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="A list on stdout, one object a data set (--headers: a file).")
+    ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Nothing on stderr but errors.")] = False,
     verbose: Annotated[
         bool, typer.Option("--verbose", "-v", help="Name every action, joint and file, with checksums.")
@@ -54,15 +61,21 @@ def inspect(
     Example: poseda inspect data_3d_h36m.npz mpi_inf_3dhp_test_set
     """
     from poseda_cli.commands.description import describe
+    from poseda_cli.commands.memory import check_reading
     from poseda_cli.layouts import layout_module
     from poseda_cli.layouts.survey import survey
 
     console = Console(quiet, verbose)
     if layout is not None:
         layout_module(layout)
+    if headers:
+        if plot is not None:
+            raise UsageError("--plot draws poses, and --headers reads none: leave one of them out.")
+        _print_headers(paths, layout, as_json, console)
+        return
     figures = None if plot is None else _Figures(plot, overwrite, paths)
     entries: list[dict[str, Any]] = []
-    for found in survey(paths, layout, console.progress):
+    for found in survey(paths, layout, console.progress, lambda groups: check_reading(console, [groups])):
         drawn = {} if figures is None else {"figure": figures.add(found)}
         entry = _entry(found, console.progress) | drawn
         del found  # its memory, before the next one is read
@@ -77,8 +90,27 @@ def inspect(
     if as_json:
         console.result_json(entries)
     wrong = sum(any(problem["severity"] == "error" for problem in entry["problems"]) for entry in entries)
+    _conclude(wrong, len(entries), console)
+
+
+def _print_headers(paths: Sequence[Path], layout: str | None, as_json: bool, console: Console) -> None:
+    from poseda_cli.commands.description import describe_headers
+    from poseda_cli.commands.headers import survey_headers
+
+    entries, left_out = survey_headers(paths, layout)
+    if as_json:
+        console.result_json(entries)
+    else:
+        console.result("\n\n".join(describe_headers(entry, console.verbose) for entry in entries))
+    if left_out:
+        console.say(f"left out, as no archive of poses: {listed(left_out, most=999 if console.verbose else 5)}")
+    _conclude(sum(entry["layout"] is None for entry in entries), len(entries), console)
+
+
+def _conclude(wrong: int, count: int, console: Console) -> None:
+    """Leave with the exit code of wrong input if anything is."""
     if wrong:
-        console.say(f"{wrong} of {len(entries)} cannot be used as {'it is' if wrong == 1 else 'they are'}")
+        console.say(f"{wrong} of {count} cannot be used as {'it is' if wrong == 1 else 'they are'}")
         raise typer.Exit(INPUT)
 
 
@@ -186,6 +218,7 @@ def _of_dataset(dataset: PoseDataset, progress: Progress) -> dict[str, Any]:
 
 def _of_failure(found: Surveyed) -> dict[str, Any]:
     """The keys of a data set as far as they are known, and the members of what could be opened."""
+    from poseda_cli.commands.headers import members_of
     from poseda_cli.dataset import Problem
     from poseda_cli.layouts import layout_module
 
@@ -198,17 +231,8 @@ def _of_failure(found: Surveyed) -> dict[str, Any]:
         "invalid_poses": None,
         "figures": {},
         "problems": _problems([Problem(code, "error", str(found.error))]),
-        "members": {archive.name: _members(archive) for archive in found.archives},
+        "members": {archive.name: members_of(archive) for archive in found.archives},
     }
-
-
-def _members(archive: Archive) -> dict[str, Any]:
-    """Shape and dtype of each member, from headers; none of a file whose headers are damaged, too."""
-    try:
-        members = archive.members
-    except ArchiveError:
-        return {}
-    return {name: {"shape": list(shape), "dtype": str(dtype)} for name, (shape, dtype) in members.items()}
 
 
 def _problems(problems: Sequence[Problem]) -> list[dict[str, str]]:

@@ -6,6 +6,7 @@ from collections.abc import Container
 from typing import Any
 
 from poseda_cli.commands.help import HelpCommand
+from poseda_cli.commands.values import take_plain_values
 
 MANY = ("--target", "-t")
 
@@ -15,6 +16,7 @@ class ManyTargets(HelpCommand):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Repeat the option for each of its values, and parse that."""
+        take_plain_values(self, ctx)
         flags = {name for param in self.params if getattr(param, "is_flag", False) for name in param.opts}
         return super().parse_args(ctx, repeat_option(args, MANY, flags))
 

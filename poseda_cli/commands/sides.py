@@ -3,42 +3,89 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from poseda_cli.commands.console import Console
 from poseda_cli.errors import UsageError, listed
 
 if TYPE_CHECKING:
-    from poseda_cli.dataset import PoseDataset
+    from poseda_cli.dataset import PoseDataset, PoseHeads
+    from poseda_cli.storage.archive import Archive
+
+Heads = TypeVar("Heads", bound="PoseHeads")
+
+
+class SideFiles(NamedTuple):
+    """The archives of one side of a command, before any of them is read.
+
+    name : what the side is called: 'source', 'target', 'A'
+    groups, notes : see `layouts.find`
+    lazily : whether poses may stay in their files, where the layout can be read in pieces
+    """
+
+    name: str
+    groups: dict[str, list[Archive]]
+    notes: tuple[str, ...]
+    lazily: bool = False
+
+    @property
+    def whole(self) -> dict[str, list[Archive]]:
+        """What is read as a whole."""
+        from poseda_cli.layouts import can_stream
+
+        return {
+            layout: [archive for archive in archives if not (self.lazily and can_stream(layout, archive))]
+            for layout, archives in self.groups.items()
+        }
+
+
+def find_side(name: str, paths: list[Path], layout: str | None, lazily: bool = False) -> SideFiles:
+    """The archives that some paths stand for, see `layouts.find`."""
+    from poseda_cli.layouts import find
+
+    return SideFiles(name, *find(paths, layout), lazily)
+
+
+def check_sides(console: Console, *sides: SideFiles) -> None:
+    """Say what memory reading will take, before any side is read.
+
+    Raises
+    ------
+    InputError : there is not enough
+    """
+    from poseda_cli.commands.memory import check_reading
+
+    check_reading(console, [side.whole for side in sides], in_pieces=any(side.lazily for side in sides))
 
 
 def read_side(
-    console: Console,
-    side: str,
-    paths: list[Path],
-    layout: str | None,
-    selection: tuple[Any, ...],
-    whole: list[PoseDataset] | None = None,
+    console: Console, side: SideFiles, selection: tuple[Any, ...], whole: list[PoseDataset] | None = None
 ) -> PoseDataset:
     """Read some archives and select from them; say on stderr what was read.
 
     Parameters
     ----------
     console : where to say it
-    side : what it is called: 'source', 'target', 'A'
-    paths, layout : see `layouts.read`
+    side : what is read
     selection : subjects, actions, cameras, stride, see `PoseDataset.select`
     whole : if given, the data set before the selection is appended
     """
-    from poseda_cli.layouts import read
+    from poseda_cli.layouts import read_groups
 
-    dataset = read(paths, layout, console.progress)
+    dataset = read_groups(side.groups, side.notes, console.progress)
     if whole is not None:
         whole.append(dataset)
-    return select_side(console, side, dataset, selection)
+    return select_side(console, side.name, dataset, selection)
 
 
-def select_side(console: Console, side: str, dataset: PoseDataset, selection: tuple[Any, ...]) -> PoseDataset:
+def read_side_lazily(console: Console, side: SideFiles, selection: tuple[Any, ...]) -> PoseHeads:
+    """As `read_side`; the poses of layouts that can be read in pieces stay in their files."""
+    from poseda_cli.layouts import read_groups_lazily
+
+    return select_side(console, side.name, read_groups_lazily(side.groups, side.notes, console.progress), selection)
+
+
+def select_side(console: Console, side: str, dataset: Heads, selection: tuple[Any, ...]) -> Heads:
     """Select from a data set that was read, as `read_side` does, and say what that left."""
     dataset = dataset.select(*selection)
     _say(console, side, dataset)
@@ -58,7 +105,7 @@ def count_of(number: int, noun: str) -> str:
     return f"{number:,} {noun}" + ("" if number == 1 else "s")
 
 
-def _say(console: Console, side: str, dataset: PoseDataset) -> None:
+def _say(console: Console, side: str, dataset: PoseHeads) -> None:
     """What was read and, line by line, what was inferred from it."""
     console.say(
         f"{side}: {dataset.title}, layout {dataset.origin.layout}: {len(dataset):,} poses in "

@@ -19,11 +19,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from poseda_cli.blocks import BLOCK, for_blocks
 from poseda_cli.cameras import Camera
 from poseda_cli.chunks import Chunk, ChunkSource
 from poseda_cli.dataset import Sequence
 from poseda_cli.exports.rows import copy_suffix, gather, lacks_kinds, unknown_cameras
-from poseda_cli.progress import Progress, silent
+from poseda_cli.progress import Progress, one_at_a_time, silent
 from poseda_cli.skeleton import H36M17, joint_map
 from poseda_cli.storage.deflate import Compression
 from poseda_cli.storage.npz_writer import write_npz
@@ -64,33 +65,48 @@ def write(
 ) -> list[str]:
     """Write mmpose_NAME.npz and cameras.pkl; see `exports`."""
     rows = gather(source, progress)
-    joints = joint_map(source.skeleton, H36M17)
-    three, two = np.asarray(rows.poses_3d)[:, joints], np.asarray(rows.poses_2d)[:, joints]
-    visible = np.ones(two.shape[:2], bool) if rows.visible is None else rows.visible[:, joints]
-    low, high = two.min(1), two.max(1)
-    arrays = {
-        "imgname": _image_names(source, rows),
-        "center": (low + high) / 2,
-        "scale": (PADDING / UNIT * (high - low).max(1)).astype(np.float32),
-        "part": np.concatenate([two, visible[..., None]], axis=-1, dtype=np.float32),
-        "S": np.concatenate([three, visible[..., None]], axis=-1, dtype=np.float32),
-    }
+    arrays = {"imgname": _image_names(source, rows, progress), **_poses(source, rows, progress)}
     file = f"mmpose_{name}.npz"
-    write_npz(folder / file, arrays, compression)
+    write_npz(folder / file, arrays, compression, progress)
     (folder / CAMERA_FILE).write_bytes(b"".join(bare_pickle(_camera_table(source, rows))))
     return [file, CAMERA_FILE]
 
 
-def _image_names(source: ChunkSource, rows: Chunk) -> NDArray[np.str_]:
-    names: list[str] = []
+def _poses(source: ChunkSource, rows: Chunk, progress: Progress) -> dict[str, NDArray[np.float32]]:
+    """The arrays of numbers."""
+    count, joints = len(rows.camera), joint_map(source.skeleton, H36M17)
+    all_3d, all_2d = np.asarray(rows.poses_3d), np.asarray(rows.poses_2d)
+    center, scale = np.empty((count, 2), np.float32), np.empty(count, np.float32)
+    part, s = np.empty((count, len(joints), 3), np.float32), np.empty((count, len(joints), 4), np.float32)
+    with progress("arranging", count) as advance:
+        done = one_at_a_time(advance)
+
+        def work(start: int, stop: int) -> None:
+            block = slice(start, stop)
+            points = all_2d[block][:, joints]
+            low, high = points.min(1), points.max(1)
+            center[block], scale[block] = (low + high) / 2, PADDING / UNIT * (high - low).max(1)
+            part[block, :, :2], s[block, :, :3] = points, all_3d[block][:, joints]
+            part[block, :, 2] = s[block, :, 3] = 1 if rows.visible is None else rows.visible[block][:, joints]
+            done(stop - start)
+
+        for_blocks(work, count, block=4 * BLOCK)
+    return {"center": center, "scale": scale, "part": part, "S": s}
+
+
+def _image_names(source: ChunkSource, rows: Chunk, progress: Progress) -> NDArray[np.str_]:
+    names = [np.array([], np.str_)]
     cameras_called = _camera_names(source.cameras)
-    for sequence in source.sequences:
-        cameras = rows.camera[sequence.start : sequence.start + sequence.length]
-        moved = any(source.cameras[camera].name != sequence.camera for camera in np.unique(cameras).tolist())
-        prefix = f"{_plain(sequence.subject, '_')}_{_plain(_action(sequence, moved), '.')}"
-        labels = [f"{prefix}.{camera}" for camera in cameras_called]
-        names += [f"{labels[camera]}_{frame:06d}.jpg" for frame, camera in enumerate(cameras.tolist(), 1)]
-    return np.array(names)
+    with progress("naming", len(source)) as advance:
+        for sequence in source.sequences:
+            cameras = rows.camera[sequence.start : sequence.start + sequence.length]
+            moved = any(source.cameras[camera].name != sequence.camera for camera in np.unique(cameras).tolist())
+            prefix = f"{_plain(sequence.subject, '_')}_{_plain(_action(sequence, moved), '.')}"
+            labels = [f"{prefix}.{camera}" for camera in cameras_called]
+            found = [f"{labels[camera]}_{frame:06d}.jpg" for frame, camera in enumerate(cameras.tolist(), 1)]
+            names.append(np.array(found))
+            advance(sequence.length)
+    return np.concatenate(names)
 
 
 def _action(sequence: Sequence, moved: bool) -> str:

@@ -8,17 +8,18 @@ compare with those of papers.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 
-from poseda_cli.cameras import intrinsics_table, normalise_points
+from poseda_cli.cameras import Floats, intrinsics_table, normalise_points
 from poseda_cli.chunks import ChunkSource
-from poseda_cli.exports.rows import gather, lacks_kinds, unknown_cameras
+from poseda_cli.exports.rows import chunks_with_points, lacks_kinds, unknown_cameras
 from poseda_cli.progress import Progress, silent
 from poseda_cli.skeleton import H36M16, joint_map
 from poseda_cli.storage.deflate import Compression
-from poseda_cli.storage.npz_writer import write_npz
+from poseda_cli.storage.npz_rows import Column, write_npz_rows
 
 FILE = "test_3dhp.npz"
 
@@ -51,14 +52,20 @@ def write(
     progress: Progress = silent,
     compression: Compression = "none",
 ) -> list[str]:
-    """Write test_3dhp.npz; see `exports`."""
-    rows = gather(source, progress)
-    joints = joint_map(source.skeleton, H36M16)
-    poses, points = np.asarray(rows.poses_3d)[:, joints], np.asarray(rows.poses_2d)[:, joints]
-    sizes = intrinsics_table(source.cameras)[rows.camera, 4:]
-    arrays = {
-        "pose3d": poses - poses[:, H36M16.root, None],
-        "pose2d": normalise_points(points, sizes, source.screen).astype(np.float32),
-    }
-    write_npz(folder / FILE, arrays, compression)
+    """Write test_3dhp.npz chunk by chunk; see `exports`."""
+    shape = (len(source), len(H36M16))
+    columns = {"pose3d": Column((*shape, 3), np.float32), "pose2d": Column((*shape, 2), np.float32)}
+    with progress("writing", len(source)) as advance:
+        write_npz_rows(folder / FILE, columns, _parts(source, advance), compression)
     return [FILE]
+
+
+def _parts(source: ChunkSource, advance: Callable[[int], object]) -> Iterator[dict[str, Floats]]:
+    """The arrays of consecutive rows."""
+    joints, sizes = joint_map(source.skeleton, H36M16), intrinsics_table(source.cameras)[:, 4:]
+    for chunk in chunks_with_points(source, advance):
+        poses, points = np.asarray(chunk.poses_3d)[:, joints], np.asarray(chunk.poses_2d)[:, joints]
+        yield {
+            "pose3d": poses - poses[:, H36M16.root, None],
+            "pose2d": normalise_points(points, sizes[chunk.camera], source.screen),
+        }

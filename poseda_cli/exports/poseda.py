@@ -9,19 +9,22 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from poseda_cli.cameras import Camera, image_sizes, intrinsics_table, normalise_points
+from poseda_cli.blocks import ahead, for_blocks
+from poseda_cli.cameras import Camera, Floats, Screen, image_sizes, intrinsics_table, normalise_points
 from poseda_cli.chunks import ChunkSource, RowHeads
 from poseda_cli.dataset import Sequence
 from poseda_cli.exports.rows import image_points
 from poseda_cli.layouts.poseda import FILE, INTRINSICS, SCHEMA
 from poseda_cli.progress import Progress, silent
 from poseda_cli.storage.deflate import LEVELS, Compression, in_order, shuffled
+from poseda_cli.storage.write_back import start_write_back
 
 # What is not known of a camera; else NaN.
 UNKNOWN = {"width": 0, "height": 0}
@@ -66,8 +69,9 @@ def write(
     compression: Compression = "none",
 ) -> list[str]:
     """Write augmented.h5 chunk by chunk; see `exports`. The same source gives the same bytes."""
-    with progress("writing" if source.whole is None else "aligning", len(source)) as advance:
-        write_file(source, folder / FILE, _parts(source, advance), compression)
+    label = "writing" if source.whole is None else "aligning"
+    with progress(label, len(source)) as advance, closing(ahead(_parts(source))) as parts:
+        write_file(source, folder / FILE, _counted(parts, advance), compression)
     return [FILE]
 
 
@@ -100,7 +104,7 @@ def _write_file(heads: RowHeads, path: Path, parts: Iterator[Columns], compressi
         file["cameras"] = _camera_rows(heads.cameras)
         file["sequences"] = _sequence_rows(heads.sequences)
         if compression == "none" or not rows:  # HDF5 has no chunks of no rows
-            _write_rows(_create(file, heads), parts)
+            _write_rows(_create(file, heads), parts, file.id.get_vfd_handle())
             return
         level, height = LEVELS[compression], min(CHUNK // (len(heads.skeleton) * 12), rows)
         columns = _create(file, heads, height, shuffle=True, compression="gzip", compression_opts=level)
@@ -118,12 +122,18 @@ def _create(file: Any, heads: RowHeads, height: int = 0, **filters: Any) -> dict
     return columns
 
 
-def _write_rows(columns: Mapping[str, Any], parts: Iterator[Columns]) -> None:
+def _write_rows(columns: Mapping[str, Any], parts: Iterator[Columns], descriptor: int) -> None:
+    """Write columns as they are; h5py lets other threads run meanwhile."""
     start = 0
     for part in parts:
         stop = start + len(part["camera"])
+        if start == stop:  # a column without rows has no place in the file
+            continue
         for name, values in part.items():
-            columns[name][start:stop] = values
+            column = columns[name]
+            column[start:stop] = values
+            height = column.nbytes // len(column)
+            start_write_back(descriptor, column.id.get_offset() + start * height, (stop - start) * height)
         start = stop
 
 
@@ -140,19 +150,37 @@ def _write_chunks(columns: Mapping[str, Any], blocks: Iterator[tuple[int, Column
         columns[name].id.write_direct_chunk((start, *inside), data)
 
 
-def _parts(source: ChunkSource, advance: Callable[[int], object]) -> Iterator[Columns]:
+def _parts(source: ChunkSource) -> Iterator[Columns]:
     """The columns of consecutive rows."""
     sizes = image_sizes(source.cameras)
     for chunk in source.chunks():
         points = image_points(chunk, source.cameras, lens=False)
         yield {
             "poses_3d": np.asarray(chunk.poses_3d),
-            "poses_2d": normalise_points(points, sizes[chunk.camera], source.screen),
+            "poses_2d": _normalised(points, sizes, chunk.camera, source.screen),
             "camera": chunk.camera,
             "source_index": chunk.source_index,
             "target_index": chunk.target_index,
         }
-        advance(len(chunk.camera))
+
+
+def _normalised(
+    points: NDArray[np.float32], sizes: Floats, camera: NDArray[np.uint16], screen: Screen
+) -> NDArray[np.float32]:
+    normalised = np.empty_like(points)
+
+    def work(start: int, stop: int) -> None:
+        normalised[start:stop] = normalise_points(points[start:stop], sizes[camera[start:stop]], screen)
+
+    for_blocks(work, len(points))
+    return normalised
+
+
+def _counted(parts: Iterator[Columns], advance: Callable[[int], object]) -> Iterator[Columns]:
+    """The same parts; `advance` is told of each once it is written."""
+    for part in parts:
+        yield part
+        advance(len(part["camera"]))
 
 
 def _in_blocks(parts: Iterator[Columns], height: int) -> Iterator[tuple[int, Columns]]:

@@ -67,18 +67,20 @@ def write(
     rows = gather(source, progress)
     train: dict[str, list[Any]] = {}
     test: dict[str, dict[str, Any]] = {}
-    for sequence in source.sequences:
-        if _is_test(source, sequence):
-            fields = _fields(source, rows, sequence, TEST_SIZES.get(sequence.subject, TRAIN_SIZE))
-            test[sequence.subject] = {**fields, "valid": np.ones(sequence.length)}
-        else:
-            fps = FPS.get(source.dataset or "", MPI_FPS)
-            views = train.setdefault(_key(sequence), [{}, fps])[0]
-            views[_camera_number(sequence.camera, views)] = _fields(source, rows, sequence, TRAIN_SIZE)
+    with progress("arranging", len(source)) as advance:
+        for sequence in source.sequences:
+            if _is_test(source, sequence):
+                fields = _fields(source, rows, sequence, TEST_SIZES.get(sequence.subject, TRAIN_SIZE))
+                test[sequence.subject] = {**fields, "valid": np.ones(sequence.length)}
+            else:
+                fps = FPS.get(source.dataset or "", MPI_FPS)
+                views = train.setdefault(_key(sequence), [{}, fps])[0]
+                views[_camera_number(sequence.camera, views)] = _fields(source, rows, sequence, TRAIN_SIZE)
+            advance(sequence.length)
     files = {TRAIN_FILE: train, TEST_FILE: test}
     for file, tree in files.items():
         if tree:
-            write_object_npz(folder / file, {"data": tree}, compression=compression)
+            write_object_npz(folder / file, {"data": tree}, compression=compression, progress=progress)
     return [file for file, tree in files.items() if tree]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -35,18 +36,31 @@ def gather(source: ChunkSource, progress: Progress, lens: bool = True) -> Chunk:
     columns: list[Any] = []
     start, rows = 0, len(source)
     with progress("writing", rows) as advance:
-        for chunk in source.chunks():
-            if chunk.poses_2d is None and source.absolute:
-                chunk = chunk._replace(poses_2d=image_points(chunk, source.cameras, lens))
+        for chunk in chunks_with_points(source, advance, lens):
             if not columns:
                 columns = [None if c is None else np.empty((rows, *c.shape[1:]), c.dtype) for c in chunk]
             stop = start + len(chunk.camera)
             for column, values in zip(columns, chunk, strict=True):
                 if column is not None:
                     column[start:stop] = values
-            advance(stop - start)
             start = stop
     return Chunk(*columns)
+
+
+def chunks_with_points(source: ChunkSource, advance: Callable[[int], object], lens: bool = True) -> Iterator[Chunk]:
+    """All rows, chunk by chunk, with 2D wherever it can be had.
+
+    Parameters
+    ----------
+    source : what is written
+    advance : told how many rows are done, once the next ones are asked for
+    lens : as in `gather`
+    """
+    for chunk in source.chunks():
+        if chunk.poses_2d is None and source.absolute:
+            chunk = chunk._replace(poses_2d=image_points(chunk, source.cameras, lens))
+        yield chunk
+        advance(len(chunk.camera))
 
 
 def image_points(chunk: Chunk, cameras: tuple[Camera, ...], lens: bool) -> NDArray[np.float32]:

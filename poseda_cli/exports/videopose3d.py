@@ -16,7 +16,7 @@ Object members are pickles of protocol 3 with NumPy's old names, which NumPy 1.1
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from poseda_cli.cameras import Camera, world_to_camera
 from poseda_cli.chunks import Chunk, ChunkSource
-from poseda_cli.dataset import EVERYTHING, PoseDataset, Sequence
+from poseda_cli.dataset import EVERYTHING, PoseDataset, PoseHeads, Sequence
 from poseda_cli.errors import InputError, listed
 from poseda_cli.exports.rows import gather, image_points, trainer_pixels
 from poseda_cli.placement import UNALIGNED
@@ -46,6 +46,8 @@ STAND_INS = {
     4: 3, 5: 3, 9: 8, 10: 8, 11: 0, 16: 13, 20: 19, 21: 19, 22: 19, 23: 19,
     24: 13, 28: 27, 29: 27, 30: 27, 31: 27,
 }  # fmt: skip
+# Poses whose pixels are computed at once.
+CHUNK = 65_536
 # Metres by which the four cameras' views may disagree about the world.
 AGREE = 0.001
 
@@ -98,7 +100,7 @@ def unwritable_as(source: ChunkSource, skeleton: Skeleton) -> str | None:
         return "its 3D file has all of Human3.6M's joints, the data has no Neck/Nose"
     if _writes_3d(source) and not (source if source.whole is None else source.whole).absolute:
         return "its 3D is in world space, the data's is relative to the root"
-    if source.whole is not None and source.whole.poses_2d is None and not source.whole.absolute:
+    if source.whole is not None and not source.whole.has_2d and not source.whole.absolute:
         return "what is not aligned keeps its own 2D; the source's 3D is relative to the root and cannot be projected"
     return _incomplete(data.sequences, data is source.whole)
 
@@ -127,18 +129,19 @@ def write_as(
     """As `write`, with the joints of `skeleton` in 2D."""
     if source.whole is None:
         return _write_conversion(source, folder, name, skeleton, progress, compression)
-    files, whole, sequences = [], source.whole, source.whole.sequences
+    whole = source.whole.load(0, len(source.whole))
+    files, sequences = [], whole.sequences
     if not _has_own_file(whole):
         files.append(FILE_3D)
-        sequences = _write_3d(folder, sequences, whole.skeleton, np.asarray(whole.poses_3d), compression)
+        sequences = _write_3d(folder, sequences, whole.skeleton, np.asarray(whole.poses_3d), progress, compression)
     for copy, points in _aligned_copies(source, whole, progress):
         suffix = "_source" if copy == UNALIGNED else f"_{copy + 1}" if copy else ""
         files.append(f"data_2d_h36m_{name}{suffix}.npz")
-        _write_2d(folder / files[-1], sequences, points, source.skeleton, skeleton, compression)
+        _write_2d(folder / files[-1], sequences, points, source.skeleton, skeleton, progress, compression)
     return sorted(files, key=lambda file: file.endswith("_source.npz"))
 
 
-def _has_own_file(whole: PoseDataset) -> bool:
+def _has_own_file(whole: PoseHeads) -> bool:
     """Whether the source is a data_3d_h36m.npz and nothing else, to which the new 2D belongs as it is."""
     origin = whole.origin
     return origin.layout == "videopose3d" and len(origin.files) == 1 and origin.selection == EVERYTHING
@@ -151,12 +154,26 @@ def _write_conversion(
     sequences, files = source.sequences, []
     if rows.poses_3d is not None:
         files.append(FILE_3D)
-        sequences = _write_3d(folder, sequences, source.skeleton, rows.poses_3d, compression)
+        sequences = _write_3d(folder, sequences, source.skeleton, rows.poses_3d, progress, compression)
     if rows.poses_2d is not None:
         files.append(f"data_2d_h36m_{name}.npz")
-        points = trainer_pixels(rows.poses_2d, rows, source, _sizes(source.cameras)[rows.camera])
-        _write_2d(folder / files[-1], sequences, points.astype(np.float32), source.skeleton, skeleton, compression)
+        points = _fitted_rows(rows, source, progress)
+        _write_2d(folder / files[-1], sequences, points, source.skeleton, skeleton, progress, compression)
     return files
+
+
+def _fitted_rows(rows: Chunk, source: ChunkSource, progress: Progress) -> NDArray[np.float32]:
+    """(N, J, 2) pixels as the trainer takes them."""
+    found, sizes = np.asarray(rows.poses_2d), _sizes(source.cameras)
+    points = np.empty(found.shape, np.float32)
+    with progress("projecting", len(points)) as advance:
+        for start in range(0, len(points), CHUNK):
+            part = slice(start, min(start + CHUNK, len(points)))
+            columns: list[Any] = [None if column is None else column[part] for column in rows]
+            chunk = Chunk(*columns)
+            points[part] = trainer_pixels(found[part], chunk, source, sizes[chunk.camera])
+            advance(part.stop - part.start)
+    return points
 
 
 def _write_3d(
@@ -164,11 +181,13 @@ def _write_3d(
     sequences: tuple[Sequence, ...],
     stored: Skeleton,
     poses: NDArray[np.float32],
+    progress: Progress,
     compression: Compression,
 ) -> tuple[Sequence, ...]:
     """Write the 3D file; the sequences as long as they are in it, since PoseAug takes no 2D that is longer."""
-    world = _world(sequences, stored, poses)
-    write_object_npz(folder / FILE_3D, {"positions_3d": world}, compression=compression)
+    with progress("arranging", len(poses)) as advance:
+        world = _world(sequences, stored, poses, advance)
+    write_object_npz(folder / FILE_3D, {"positions_3d": world}, compression=compression, progress=progress)
     return tuple(s._replace(length=len(world[s.subject][s.action])) for s in sequences)
 
 
@@ -182,7 +201,7 @@ def _aligned_copies(
     source: ChunkSource, whole: PoseDataset, progress: Progress
 ) -> Iterator[tuple[int, NDArray[np.float32]]]:
     """Each copy's 2D for the rows of `whole`, in pixels as the trainer takes them."""
-    own = _own_points(whole)
+    own = _own_points(whole, progress)
     place = np.empty(int(whole.rows.max()) + 1, np.int64)
     place[whole.rows] = np.arange(len(whole))
     copies = np.repeat([s.copy for s in source.sequences], [s.length for s in source.sequences])
@@ -209,10 +228,19 @@ def _fitted(chunk: Chunk, source: ChunkSource, whole: PoseDataset, rows: NDArray
     return fitted
 
 
-def _own_points(whole: PoseDataset) -> NDArray[np.float32]:
+def _own_points(whole: PoseDataset, progress: Progress) -> NDArray[np.float32]:
     """(N, J, 2) pixels of the source in its own cameras: as read, or projected with the lens."""
-    chunk = Chunk(whole.poses_3d, whole.poses_2d, whole.camera, whole.rows, whole.rows)
-    return image_points(chunk, whole.cameras, lens=True)
+    if whole.poses_2d is not None:
+        return whole.poses_2d
+    poses = np.asarray(whole.poses_3d)
+    points = np.empty((*poses.shape[:2], 2), np.float32)
+    with progress("projecting", len(poses)) as advance:
+        for start in range(0, len(poses), CHUNK):
+            rows = slice(start, min(start + CHUNK, len(poses)))
+            chunk = Chunk(poses[rows], None, whole.camera[rows], whole.rows[rows], whole.rows[rows])
+            points[rows] = image_points(chunk, whole.cameras, lens=True)
+            advance(rows.stop - rows.start)
+    return points
 
 
 def _write_2d(
@@ -221,6 +249,7 @@ def _write_2d(
     points: NDArray[np.float32],
     stored: Skeleton,
     skeleton: Skeleton,
+    progress: Progress,
     compression: Compression,
 ) -> None:
     joints = joint_map(stored, skeleton)
@@ -235,11 +264,15 @@ def _write_2d(
         "num_joints": len(skeleton),
         "keypoints_symmetry": [list(skeleton.left), list(skeleton.right)],
     }
-    write_object_npz(path, {"positions_2d": views, "metadata": metadata}, compression=compression)
+    trees = {"positions_2d": views, "metadata": metadata}
+    write_object_npz(path, trees, compression=compression, progress=progress)
 
 
 def _world(
-    sequences: tuple[Sequence, ...], stored: Skeleton, poses: NDArray[np.float32]
+    sequences: tuple[Sequence, ...],
+    stored: Skeleton,
+    poses: NDArray[np.float32],
+    advance: Callable[[int], object],
 ) -> dict[str, dict[str, NDArray[np.float32]]]:
     """{subject: {action: (T, 32, 3)}} metres in world space, once the four views are known to agree."""
     used = joint_map(H36M32, H36M17)
@@ -252,6 +285,7 @@ def _world(
         seen = poses[sequence.start : sequence.start + sequence.length][:, joint_map(stored, H36M17)]
         # The way back from a camera is the way into another.
         points = world_to_camera(seen, rotation.T, -rotation @ centre)
+        advance(sequence.length)
         actions = world.setdefault(sequence.subject, {})
         if sequence.action not in actions:
             full = np.zeros((len(points), len(H36M32), 3), np.float32)

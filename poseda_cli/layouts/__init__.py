@@ -12,17 +12,16 @@ Adding a layout is such a module and its line in `LAYOUTS`.
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import os
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePath
 from types import ModuleType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from poseda_cli.dataset import InputFile, PoseDataset, concatenate, with_printable_names
+from poseda_cli import streamed
+from poseda_cli.dataset import InputFile, PoseDataset, PoseHeads, concatenate, with_printable_names
 from poseda_cli.errors import (
     AmbiguousLayoutError,
     ArchiveError,
@@ -33,9 +32,10 @@ from poseda_cli.errors import (
     UsageError,
     listed,
 )
-from poseda_cli.progress import Progress, silent
+from poseda_cli.progress import BYTES, Progress, silent
 from poseda_cli.storage.archive import Archive, open_archive
-from poseda_cli.storage.files import File, LocalFile, input_file, printable, zipped_files
+from poseda_cli.storage.files import File, LocalFile, printable, zipped_files
+from poseda_cli.storage.watch import watched
 
 # In the order in which they are tried and listed: name, one line about it.
 LAYOUTS = {
@@ -77,6 +77,8 @@ def layout_module(name: str) -> ModuleType:
     UsageError : there is no such layout (lists those there are)
     """
     if name not in LAYOUTS:
+        import difflib
+
         near = difflib.get_close_matches(name, LAYOUTS, n=1)
         hint = f" Did you mean {near[0]}?" if near else ""
         raise UsageError(f"No layout {name}; poseda knows {listed(LAYOUTS)}.{hint}")
@@ -160,24 +162,53 @@ def read_groups(
     groups: dict[str, list[Archive]], notes: tuple[str, ...] = (), progress: Progress = silent
 ) -> PoseDataset:
     """The poses of archives whose layouts are known, see `find`."""
-    # By where bytes lie: a zip is hashed once for all that is read from it.
-    places = {a.file.on_disk: a.file for archives in groups.values() for a in archives}
-    datasets = []
+    return concatenate([dataset.load(0, len(dataset)) for dataset in _read_each(groups, notes, progress)])
+
+
+def read_groups_lazily(
+    groups: dict[str, list[Archive]], notes: tuple[str, ...] = (), progress: Progress = silent
+) -> PoseHeads:
+    """As `read_groups`; the poses of layouts that can be read in pieces stay in their files."""
+    return streamed.concatenate(list(_read_each(groups, notes, progress, lazily=True)))
+
+
+def can_stream(layout: str, archive: Archive) -> bool:
+    """Whether an archive of a layout can be read in pieces, as far as headers tell; in a zip none can."""
+    module = layout_module(layout)
+    in_pieces = hasattr(module, "stream") and isinstance(archive.file, LocalFile)
+    return in_pieces and (not hasattr(module, "is_streamed") or module.is_streamed(archive))
+
+
+def _read_each(
+    groups: dict[str, list[Archive]], notes: tuple[str, ...], progress: Progress, lazily: bool = False
+) -> Iterator[PoseHeads]:
+    """The data set of each layout."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    from poseda_cli.storage.checksums import InputFiles, bytes_of
+
+    files = [archive.file for archives in groups.values() for archive in archives]
     with ThreadPoolExecutor(1) as beside:  # hashing needs no interpreter, nor does most of reading
-        hashed = beside.submit(lambda: {place: input_file(file) for place, file in places.items()})
-        if len(places) > 1:
-            _check_distinct(groups, hashed.result())
+        hashed = InputFiles(files, beside)
+        if len({file.on_disk for file in files}) > 1:
+            _check_distinct(groups, hashed.by_place(progress))
         for name, archives in groups.items():
             read_from = dict.fromkeys(archive.file.on_disk for archive in archives)
-            dataset = with_printable_names(layout_module(name).read(archives, progress))
+            module = layout_module(name)
+            read_all = (
+                module.stream if lazily and all(can_stream(name, archive) for archive in archives) else module.read
+            )
+            size = bytes_of(read_from)
+            # Of poses that are packed nobody knows how many they are before they are unpacked.
+            with progress("reading", size, BYTES) as advance, watched(advance, size):
+                dataset: Any = with_printable_names(read_all(archives, progress))
             origin = replace(
                 dataset.origin,
-                files=tuple(hashed.result()[place] for place in read_from),
+                files=tuple(hashed.by_place(progress)[place] for place in read_from),
                 notes=(*dataset.origin.notes, *notes),
             )
-            datasets.append(replace(dataset, origin=origin))
+            yield replace(dataset, origin=origin)
             notes = ()
-    return concatenate(datasets)
 
 
 def recognise(archive: Archive) -> str:

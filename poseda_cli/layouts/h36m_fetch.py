@@ -20,7 +20,9 @@ files are refused.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from collections.abc import Iterable
+from itertools import accumulate
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,12 +30,24 @@ from numpy.typing import NDArray
 from poseda_cli.checks.h36m_defects import h36m_problems
 from poseda_cli.checks.h36m_space import PROJECTS, SpaceCheck, reprojection
 from poseda_cli.checks.sanity import METRES, check_pixels
-from poseda_cli.dataset import Origin, PoseDataset, Stored
+from poseda_cli.dataset import Origin, PoseDataset, PoseHeads, Stored
 from poseda_cli.errors import ArchiveError
 from poseda_cli.progress import Progress
 from poseda_cli.published import h36m_cameras
 from poseda_cli.reading.columns import Columns
 from poseda_cli.reading.h36m_names import by_ids, only_once, subject_in
+from poseda_cli.reading.pose_files import (
+    InPieces,
+    Look,
+    Looked,
+    Poses,
+    Rows,
+    Whole,
+    in_order,
+    in_rows,
+    left_in_files,
+    rows_of,
+)
 from poseda_cli.skeleton import H36M17, H36M32, joint_map
 from poseda_cli.storage.archive import Archive
 
@@ -41,6 +55,7 @@ ORIGIN = Origin("h36m-fetch", "h36m")
 POSES_3D, POSES_2D, UNIVERSAL = "pose/3d", "pose/2d", "pose/3d-univ"
 IDS = ("subject", "action", "subaction")
 COLUMNS = ("camera", "frame", *IDS)
+JOINTS = joint_map(H36M32, H36M17)
 
 
 def refusal(archive: Archive) -> str | None:
@@ -59,13 +74,38 @@ def refusal(archive: Archive) -> str | None:
     return None
 
 
-class _File(NamedTuple):
-    """One archive: its sequence, and the rows of each camera in the order of time."""
+class _File:
+    """One archive: its sequence, and its poses camera by camera, in the order of time.
 
-    archive: Archive
-    subject: str
-    action: str
-    views: dict[int, NDArray[np.int64]]
+    `views` says which of the poses each camera has; `members` are the data sets of poses.
+    """
+
+    members: tuple[str, ...] = (POSES_3D, POSES_2D)
+
+    def __init__(self, archive: Archive) -> None:
+        self.archive = archive
+        self.subject, self.action = _sequence(archive)
+        lengths, apart = _cameras(archive)
+        _check_cameras(archive, self.subject, lengths)
+        starts = accumulate(lengths.values(), initial=0)
+        self.views = {
+            camera: range(start, start + lengths[camera]) for camera, start in zip(lengths, starts, strict=False)
+        }
+        self.order: Rows = range(len(self)) if apart else _sorted(archive, lengths)
+
+    def __len__(self) -> int:
+        return int(self.archive.members["frame"][0][0])
+
+    def poses(self, start: int, stop: int) -> Poses:
+        """Some of them, as stored, 17 of the 32 joints."""
+        rows = self.order[start:stop]
+        poses_3d, poses_2d = (rows_of(self.archive, name, rows)[:, JOINTS] for name in self.members)
+        return Poses(poses_3d, poses_2d, np.asarray(rows))
+
+    def metres(self, poses_3d: NDArray[Any]) -> NDArray[Any]:
+        """3D as stored in metres."""
+        metres: NDArray[Any] = poses_3d * METRES["mm"]
+        return metres
 
 
 def read(archives: list[Archive], progress: Progress) -> PoseDataset:
@@ -77,31 +117,44 @@ def read(archives: list[Archive], progress: Progress) -> PoseDataset:
         folder, units, joint order or frame other than the layout's, 3D that does not project onto the 2D
     InputError : a sequence twice
     """
-    files = [_file(archive) for archive in archives]
-    only_once((f"{file.subject} {file.action}" for file in files), archives)
-    count = sum(len(rows) for file in files for rows in file.views.values())
-    columns = Columns(count, H36M17, has_3d=True, has_2d=True)
-    check = SpaceCheck(H36M17, "mm", "camera")
-    # Of all files' rows, one after the other.
-    order: list[NDArray[np.int64]] = [np.empty(0, np.int64)]
-    before = 0
-    with progress("reading", count) as advance:
-        for file in files:
-            _add(columns, file, check)
-            order += [rows + before for rows in file.views.values()]
-            before += file.archive.members["frame"][0][0]
-            advance(sum(len(rows) for rows in file.views.values()))
-    check.conclude(archives[0].name)
+    files = _files(archives)
+    columns = _look_at(files, Whole(), progress)
+    before = accumulate(map(len, files), initial=0)
+    order = [np.asarray(file.order) + start for file, start in zip(files, before, strict=False)]
+    return _dataset(columns, rows=np.concatenate(order))
+
+
+def is_streamed(archive: Archive) -> bool:
+    """Whether `stream` can leave the poses in the file."""
+    return in_rows(archive)
+
+
+def stream(archives: list[Archive], progress: Progress) -> PoseHeads:
+    """As `read`, with the poses left in their files, of each of which `is_streamed` says so."""
+    files, look = _files(archives), InPieces()
+    columns = _look_at(files, look, progress)
+    columns.absent = look.absent
+    return left_in_files(_dataset(columns), files, [len(view) for file in files for view in file.views.values()])
+
+
+def _dataset(columns: Columns, rows: NDArray[np.int64] | None = None) -> PoseDataset:
     notes = [
         "millimetres, camera space, 32 joints; 3D projects onto 2D with the published cameras",
         "published intrinsics used in place of the file's, which are fitted to each sequence without distortion",
     ]
     stored = Stored(H36M32, "mm", "camera", "pixels")
     problems = h36m_problems(columns.sequences)
-    return columns.dataset(ORIGIN, stored, notes=notes, problems=problems, rows=np.concatenate(order))
+    return columns.dataset(ORIGIN, stored, notes=notes, problems=problems, rows=rows)
 
 
-def _file(archive: Archive) -> _File:
+def _files(archives: list[Archive]) -> list[_File]:
+    files = [_File(archive) for archive in archives]
+    only_once((f"{file.subject} {file.action}" for file in files), archives)
+    return files
+
+
+def _sequence(archive: Archive) -> tuple[str, str]:
+    """Subject and action."""
     subject_id, action_id, subaction_id = (_one(archive, name) for name in IDS)
     subject = f"S{subject_id}"
     action = by_ids(subject, action_id, subaction_id)
@@ -115,44 +168,79 @@ def _file(archive: Archive) -> _File:
     folder = subject_in(archive.file.folders)
     if folder not in (None, subject):
         raise ArchiveError(archive.name, f"lies in the folder of {folder}, and says to be of {subject}.", code="place")
-    cameras, frames = archive.array("camera"), archive.array("frame")
-    known = {int(camera.name) for camera in h36m_cameras(subject)}
-    if strange := set(cameras.tolist()) - known:
-        raise ArchiveError(
-            archive.name, f"camera {min(strange)}, expected {', '.join(map(str, sorted(known)))}", "camera"
-        )
-    _, first = np.unique(cameras, return_index=True)
-    views = {int(cameras[row]): np.flatnonzero(cameras == cameras[row]) for row in sorted(first)}
-    return _File(
-        archive, subject, action, {c: rows[np.argsort(frames[rows], kind="stable")] for c, rows in views.items()}
-    )
+    return subject, action
 
 
 def _one(archive: Archive, name: str) -> int:
-    found = np.unique(archive.array(name)).tolist()
+    found = {number for values in in_order(archive, name) for number in np.unique(values).tolist()}
     if len(found) != 1:
-        raise ArchiveError(archive.name, f"values {found[:5]}, expected one sequence a file", name)
-    return int(found[0])
+        raise ArchiveError(archive.name, f"values {sorted(found)[:5]}, expected one sequence a file", name)
+    return int(found.pop())
 
 
-def _add(columns: Columns, file: _File, check: SpaceCheck) -> None:
+def _cameras(archive: Archive) -> tuple[dict[int, int], bool]:
+    """The cameras in order of appearance, how many rows each has, and whether these are together and in time order."""
+    lengths: dict[int, int] = {}
+    breaks = 0
+    last: tuple[NDArray[Any], NDArray[Any]] | None = None
+    for cameras, frames in zip(in_order(archive, "camera"), in_order(archive, "frame"), strict=True):
+        found, first, counts = np.unique(cameras, return_index=True, return_counts=True)
+        for number in np.argsort(first).tolist():
+            lengths[int(found[number])] = lengths.get(int(found[number]), 0) + int(counts[number])
+        before = last or (cameras[:1], frames[:1])
+        camera, frame = (np.concatenate(both) for both in zip(before, (cameras, frames), strict=True))
+        breaks += int(((camera[1:] != camera[:-1]) | (frame[1:] < frame[:-1])).sum())
+        last = cameras[-1:], frames[-1:]
+    return lengths, breaks == len(lengths) - 1
+
+
+def _check_cameras(archive: Archive, subject: str, found: Iterable[int]) -> None:
+    known = {int(camera.name) for camera in h36m_cameras(subject)}
+    if strange := set(found) - known:
+        raise ArchiveError(
+            archive.name, f"camera {min(strange)}, expected {', '.join(map(str, sorted(known)))}", "camera"
+        )
+
+
+def _sorted(archive: Archive, cameras: Iterable[int]) -> NDArray[np.int64]:
+    """The rows of each camera in the order of time."""
+    column, frames = archive.array("camera"), archive.array("frame")
+    rows = [np.flatnonzero(column == camera) for camera in cameras]
+    return np.concatenate([numbers[np.argsort(frames[numbers], kind="stable")] for numbers in rows])
+
+
+def _look_at(files: list[_File], look: Look, progress: Progress) -> Columns:
+    """What was looked at, in columns.
+
+    Raises
+    ------
+    ArchiveError : content that is not what the layout says
+    """
+    check = SpaceCheck(H36M17, "mm", "camera")
+    kept = sum(look.few(view) for file in files for view in file.views.values())
+    columns = Columns(kept, H36M17, has_3d=True, has_2d=True)
+    with progress("reading", sum(map(len, files))) as advance:
+        for file in files:
+            for camera, looked in zip(file.views, look.at(file, [*file.views.values()], advance), strict=True):
+                _add(columns, file, camera, looked, check)
+    check.conclude(files[0].archive.name)
+    return columns
+
+
+def _add(columns: Columns, file: _File, number: int, looked: Looked, check: SpaceCheck) -> None:
     assert columns.poses_3d is not None and columns.poses_2d is not None
-    joints = joint_map(H36M32, H36M17)
-    three, two = (file.archive.array(name)[:, joints] for name in (POSES_3D, POSES_2D))
-    cameras = {int(camera.name): camera for camera in h36m_cameras(file.subject)}
-    name = file.archive.name
-    for number, rows in file.views.items():
-        camera = cameras[number]
-        check.look(three[rows], [camera], name, POSES_3D)
-        check_pixels(two[rows], name, POSES_2D)
-        poses: dict[str, Any] = {"poses_3d": three[rows] * METRES["mm"], "poses_2d": two[rows]}
-        place = columns.add(file.subject, file.action, camera, len(rows), **poses)
-        error = reprojection(columns.poses_3d[place], columns.poses_2d[place], camera)
-        if error > PROJECTS:
-            raise ArchiveError(
-                name,
-                f"camera {camera.name} projects it {error:.1f} px beside {POSES_2D}, expected less than {PROJECTS}: it "
-                f"is not of this view (are these the poses of {UNIVERSAL}?).",
-                POSES_3D,
-                code="projection",
-            )
+    camera = {int(camera.name): camera for camera in h36m_cameras(file.subject)}[number]
+    name, few = file.archive.name, looked.few
+    check.look(few.poses_3d, [camera], name, POSES_3D)
+    check_pixels(looked.many.poses_2d, name, POSES_2D)
+    poses: dict[str, Any] = {"poses_3d": file.metres(few.poses_3d), "poses_2d": few.poses_2d}
+    place = columns.add(file.subject, file.action, camera, len(few.number), **poses)
+    error = reprojection(columns.poses_3d[place], columns.poses_2d[place], camera)
+    if error > PROJECTS:
+        raise ArchiveError(
+            name,
+            f"camera {camera.name} projects it {error:.1f} px beside {POSES_2D}, expected less than {PROJECTS}: it "
+            f"is not of this view (are these the poses of {UNIVERSAL}?).",
+            POSES_3D,
+            code="projection",
+        )

@@ -37,34 +37,43 @@ An npz of 2D detections in somebody's video:
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from poseda_cli.cameras import MOST_PIXELS, Camera, Floats, Intrinsics, project
-from poseda_cli.checks.sanity import SAMPLE, check_inside, check_pixels, check_poses, sample
-from poseda_cli.dataset import Origin, PoseDataset, Problem, Stored, concatenate
-from poseda_cli.errors import ArchiveError, listed
+from poseda_cli import streamed
+from poseda_cli.cameras import Floats, project
+from poseda_cli.checks.sanity import Inside, check_pixels, check_poses, sample, spread
+from poseda_cli.checks.sides import SAMPLE as OF_SEQUENCE
+from poseda_cli.dataset import Origin, PoseDataset, PoseHeads, Problem, Sequence, Stored, concatenate
+from poseda_cli.errors import ArchiveError, InputError, listed
 from poseda_cli.progress import Progress
 from poseda_cli.reading import detections
-from poseda_cli.reading.columns import Columns, grouped
+from poseda_cli.reading.columns import absent_problems, check_sides, settle
+from poseda_cli.reading.row_labels import LABELS, Named, Rows, check_numbers, chunks, named_rows, texts
 from poseda_cli.reading.view_cameras import check_camera_space
 from poseda_cli.skeleton import COCO17, H36M16, SKELETONS, Skeleton
 from poseda_cli.storage.archive import Archive
+from poseda_cli.storage.hdf5 import Hdf5Archive
+from poseda_cli.storage.npz import NpzArchive
+from poseda_cli.streamed import PoseRows, StreamedDataset
 
 ORIGIN = Origin("plain")
 POSES = {"poses_3d": 3, "poses_2d": 2}
-LABELS = ("subject", "action", "camera")
+# Arrays that may have a value for each row.
+OF_ROWS = (*POSES, "visible", "intrinsics", "image_size", *LABELS, "copy")
 # A root nearer to the origin than this, metres, is the origin; a camera is never that near.
 AT_ORIGIN = 1e-3
 # Median height of heads below feet, metres, that shows an axis that points up; people on the floor have about 0.
 UPSIDE_DOWN = 0.2
 # Detections miss by a few pixels in a thousand; more than this part of the width is another camera.
 PROJECTS = 0.05
-# Pixels: no lens of a camera has so short a focal length, and any normalised one has.
-SHORTEST_FOCAL = 10.0
-MOST_CAMERAS = 1 << 16
+
+Advance = Callable[[int], object]
+Arrays = dict[str, NDArray[Any]]
 
 
 def refusal(archive: Archive) -> str | None:
@@ -84,83 +93,151 @@ def read(archives: list[Archive], progress: Progress) -> PoseDataset:
     ArchiveError : arrays of other shapes, units, frames or joints than the layout's
     InputError : archives that do not go together
     """
-    datasets = []
     with progress("reading", sum(_rows(archive) for archive in archives)) as advance:
-        for archive in archives:
-            datasets.append(_read_one(archive))
-            advance(len(datasets[-1]))
-    return concatenate(datasets)
+        return concatenate([_read_one(archive, advance) for archive in archives])
 
 
-def _read_one(archive: Archive) -> PoseDataset:
-    names = [str(name) for name in _texts(archive, "joints").reshape(-1)]
-    rows = _rows(archive)
-    poses = {name: _poses(archive, name, rows, len(names)) for name in POSES if name in archive.members}
-    stored = _joint_set(archive, names)
-    chosen = _positions(stored, names)
-    poses = {name: values[:, chosen] for name, values in poses.items()}
-    visible = _numbers(archive, "visible", (rows, len(names)))
-    notes = []
-    absolute = True
-    if "poses_3d" in poses:
-        absolute = _check_3d(poses["poses_3d"], poses.get("poses_2d"), stored, archive.name)
-        notes.append(f"metres, {'camera space' if absolute else 'relative to the root'}")
-    if len(chosen) < len(names):
-        notes.append(f"left out: {listed(name for index, name in enumerate(names) if index not in set(chosen))}")
-    if "poses_2d" in poses:
-        _check_2d(poses["poses_2d"], stored, archive.name)
-        notes += filter(None, [detections.note(stored)])
-    skeleton = detections.AS_READ[COCO17] if stored == COCO17 else stored
-    order, sequences, cameras, lenses = _sequences(archive, rows)
-    problems = _check_lenses(archive, poses, lenses, absolute)
-    columns = Columns(rows, skeleton, "poses_3d" in poses, "poses_2d" in poses, visible is not None)
-    for (subject, action, camera), place in sequences:
-        filled: dict[str, Any] = {name: values[place] for name, values in poses.items()}
-        if visible is not None:
-            filled["visible"] = visible[place][:, chosen] != 0
-        if stored == COCO17:
-            filled = {name: _of_coco(name, values) for name, values in filled.items()}
-        columns.add(subject, action, cameras[subject, camera], len(place), **filled)
-    frame = ("camera" if absolute else "root-relative") if "poses_3d" in poses else None
-    how = Stored(stored, "m" if frame else None, frame, "pixels" if "poses_2d" in poses else None)
-    return columns.dataset(ORIGIN, how, notes=notes, problems=problems, absolute=absolute, rows=order)
+def stream(archives: list[Archive], progress: Progress) -> PoseHeads:
+    """As `read`, with the poses left in the files of which `is_streamed` says so.
+
+    Where rows of a sequence do not follow each other, which takes going through the labels to know, a file is read as
+    a whole all the same.
+    """
+    with progress("reading", sum(_rows(archive) for archive in archives)) as advance:
+        return streamed.concatenate([_stream_one(archive, advance) for archive in archives])
+
+
+def is_streamed(archive: Archive) -> bool:
+    """Whether `stream` leaves the poses in the file, as far as headers tell; arrays in Fortran's order have no rows."""
+    if isinstance(archive, NpzArchive):
+        members = archive.members
+        return all(archive.has_rows(name) for name in OF_ROWS if name in members and members[name][0])
+    return isinstance(archive, Hdf5Archive)
+
+
+def _read_one(archive: Archive, advance: Advance) -> PoseDataset:
+    loaded: Arrays = {}
+
+    def rows(name: str, start: int, stop: int) -> NDArray[Any]:
+        if name not in loaded:
+            loaded[name] = archive.array(name)
+        return loaded[name][start:stop]
+
+    file = _File(archive, rows)
+    named = named_rows(archive, rows, file.count)
+    assert named is not None
+    order = named.order
+    places = None if order is None else np.argsort(order)
+    checks = _Checks(file, named)
+    columns = file.room()
+    for start, stop in chunks(file.count):
+        raw = file.raw(start, stop)
+        some, absent = file.columns(raw)
+        checks.add(start, raw, absent)
+        for name, values in some.items():
+            columns[name][slice(start, stop) if places is None else places[start:stop]] = values
+        advance(stop - start)
+    heads = checks.heads()
+    if {*POSES} <= {*columns}:
+        for sequence in named.sequences:
+            of_it = slice(sequence.start, sequence.start + sequence.length)
+            check_sides(sequence, columns["poses_3d"][of_it], columns["poses_2d"][of_it], file.skeleton)
+    camera = np.repeat(named.camera, np.diff(named.ends, prepend=0))
+    everything: dict[str, Any] = {**heads, **columns}
+    return PoseDataset(camera=camera, rows=np.arange(file.count) if order is None else order, **everything)
+
+
+def _stream_one(archive: Archive, advance: Advance) -> PoseHeads:
+    if not is_streamed(archive):
+        return _read_one(archive, advance)
+    in_rows: Any = archive
+    file = _File(archive, in_rows.rows)
+    named = named_rows(archive, in_rows.rows, file.count, together=True)
+    if named is None:
+        return _read_one(archive, advance)
+    checks, sides = _Checks(file, named), _Sides(file, named)
+    for start, stop in chunks(file.count):
+        raw = file.raw(start, stop)
+        some, absent = file.columns(raw)
+        checks.add(start, raw, absent)
+        sides.add(start, some)
+        advance(stop - start)
+    heads: dict[str, Any] = checks.heads()
+    sides.check()
+
+    def read_rows(start: int, stop: int) -> PoseRows:
+        some, _ = file.columns(file.raw(start, stop))
+        return PoseRows(named.camera[named.numbers(start, stop)], np.arange(start, stop), **some)
+
+    return StreamedDataset.of(**heads, read=read_rows, columns=tuple(file.room(0)))
+
+
+class _File:
+    """The arrays of one file, and its poses as they are read.
+
+    Parameters
+    ----------
+    archive : the file
+    rows : gives rows of its arrays
+
+    Attributes
+    ----------
+    count : how many poses it has
+    stored : the joint set that it has
+    skeleton : the joint set that it is read as
+    left_out : names of its joints that no set has
+
+    Raises
+    ------
+    ArchiveError : arrays of other shapes, or joints of no joint set
+    """
+
+    def __init__(self, archive: Archive, rows: Rows) -> None:
+        self.archive, self._rows = archive, rows
+        joints = texts(archive, "joints", np.asarray(archive.array("joints")))
+        self.count = _rows(archive)
+        self.kinds = [
+            name for name, axes in POSES.items() if check_numbers(archive, name, (self.count, len(joints), axes))
+        ]
+        self.stored = _joint_set(archive, joints)
+        if "poses_3d" in self.kinds and "Hip" not in self.stored.position:
+            message = f"3D poses without a pelvis ({self.stored.name}); add a joint Hip."
+            raise ArchiveError(archive.name, message, "joints", code="joint-order")
+        self.skeleton = detections.AS_READ[COCO17] if self.stored == COCO17 else self.stored
+        self._chosen = [joints.index(joint) for joint in self.stored.joints]
+        self.left_out = [name for index, name in enumerate(joints) if index not in set(self._chosen)]
+        self._all_in_order = self._chosen == list(range(len(joints)))
+        self._has_visible = check_numbers(archive, "visible", (self.count, len(joints))) is not None
+
+    def raw(self, start: int, stop: int) -> Arrays:
+        """Some rows of the arrays of poses, with the joints of `stored`."""
+        names = [*self.kinds, *(["visible"] if self._has_visible else [])]
+        found = {name: self._rows(name, start, stop) for name in names}
+        return found if self._all_in_order else {name: values[:, self._chosen] for name, values in found.items()}
+
+    def columns(self, raw: Arrays) -> tuple[Arrays, int]:
+        """The same as columns of a data set, and how many of the 2D poses lack joints."""
+        found = {**raw, "visible": raw["visible"] != 0} if "visible" in raw else raw
+        if self.stored == COCO17:
+            found = {name: _of_coco(name, values) for name, values in found.items()}
+        with np.errstate(over="ignore", invalid="ignore"):  # what float32 does not hold becomes infinite, and invalid
+            columns = {
+                name: values if name == "visible" else values.astype(np.float32, copy=name == "poses_2d")
+                for name, values in found.items()
+            }
+        return columns, settle(columns["poses_2d"]) if "poses_2d" in columns else 0
+
+    def room(self, count: int | None = None) -> Arrays:
+        """Empty columns for so many poses; for all of the file if not given."""
+        empty, _ = self.columns(self.raw(0, 0))
+        rows = self.count if count is None else count
+        return {name: np.empty((rows, *values.shape[1:]), values.dtype) for name, values in empty.items()}
 
 
 def _rows(archive: Archive) -> int:
     name = next(name for name in POSES if name in archive.members)
     shape = archive.members[name][0]
     return shape[0] if shape else 0
-
-
-def _poses(archive: Archive, name: str, rows: int, joints: int) -> NDArray[Any]:
-    values = _numbers(archive, name, (rows, joints, POSES[name]))
-    assert values is not None
-    return values
-
-
-def _numbers(archive: Archive, name: str, *shapes: tuple[int, ...]) -> NDArray[Any] | None:
-    """An array of one of some shapes; None if there is none."""
-    if name not in archive.members:
-        return None
-    shape, dtype = archive.members[name]
-    if shape not in shapes or dtype.kind not in "fiub":
-        expected = " or ".join(map(str, shapes))
-        raise ArchiveError(archive.name, f"{dtype} {shape}, expected numbers of shape {expected}", name)
-    return archive.array(name)
-
-
-def _texts(archive: Archive, name: str) -> NDArray[Any]:
-    """Names as an array of text; HDF5 has them as bytes, numbers become text."""
-    values = np.asarray(archive.array(name))
-    if values.dtype.kind in "SO":
-        try:
-            texts = [t.decode("utf-8") if isinstance(t, bytes) else str(t) for t in values.reshape(-1).tolist()]
-        except UnicodeDecodeError as error:
-            raise ArchiveError(archive.name, f"text that is not UTF-8 ({error})", name) from error
-        return np.array(texts, dtype=str).reshape(values.shape)
-    if values.dtype.kind not in "Uiu":
-        raise ArchiveError(archive.name, f"an array of {values.dtype}, expected names", name)
-    return values.astype(str)
 
 
 def _joint_set(archive: Archive, names: list[str]) -> Skeleton:
@@ -181,50 +258,155 @@ def _joint_set(archive: Archive, names: list[str]) -> Skeleton:
     return max(fitting, key=len)
 
 
-def _positions(skeleton: Skeleton, names: list[str]) -> list[int]:
-    return [names.index(joint) for joint in skeleton.joints]
-
-
 def _of_coco(name: str, values: NDArray[Any]) -> NDArray[Any]:
     if name == "visible":
         return detections.as_read(np.repeat(values[..., None].astype(np.float32), 2, axis=-1), COCO17)[..., 0] == 1
     return detections.as_read(values, COCO17)
 
 
-def _check_3d(poses: Floats, points: Floats | None, skeleton: Skeleton, file: str) -> bool:
-    """Whether the poses have a place; refuses what is neither that nor relative to the root."""
-    if "Hip" not in skeleton.position:
-        raise ArchiveError(
-            file, f"3D poses without a pelvis ({skeleton.name}); add a joint Hip.", "joints", code="joint-order"
-        )
-    check_poses(poses, skeleton, "m", file, "poses_3d")
-    some = sample(poses)
-    head, foot = skeleton.position["Head"], skeleton.position["RFoot"]
+class _Checks:
+    """What is found out about poses that pass in chunks, in the order of the file.
+
+    Parameters
+    ----------
+    file, named : of the poses
+    """
+
+    def __init__(self, file: _File, named: Named) -> None:
+        self._file, self._named, self._name = file, named, file.archive.name
+        self._some: dict[str, list[NDArray[Any]]] = {name: [] for name in (*file.kinds, "lenses")}
+        self._roots, self._inside, self._absent = _Roots(), Inside(), 0
+        self._has_sizes, self._has_lenses = (name in file.archive.members for name in ("image_size", "intrinsics"))
+
+    def add(self, start: int, raw: Arrays, absent: int) -> None:
+        """Some more poses: as stored, and how many of them lack joints in 2D."""
+        stop = start + len(raw[self._file.kinds[0]])
+        lenses = self._named.lenses[self._named.numbers(start, stop)]
+        for name, parts in self._some.items():
+            values = raw.get(name, lenses)
+            step = spread(self._file.count)
+            parts.append(values[-start % step :: step].copy())
+        if "poses_3d" in raw:
+            self._roots.add(raw["poses_3d"][:, self._file.stored.root])
+        if "poses_2d" in raw and self._has_sizes:
+            self._inside.add(raw["poses_2d"], lenses[:, 4:])
+        self._absent += absent
+
+    def heads(self) -> dict[str, Any]:
+        """What there is to know of the data set but its rows, once all poses have passed.
+
+        Raises
+        ------
+        ArchiveError : units, frames or joints other than the layout's
+        """
+        some = {name: np.concatenate(parts) for name, parts in self._some.items()}
+        bodies, points = some.get("poses_3d"), some.get("poses_2d")
+        stored, notes, absolute = self._file.stored, [], True
+        if bodies is not None:
+            _check_3d(bodies, points, stored, self._name)
+            absolute = self._roots.are_placed(self._name)
+            notes.append(f"metres, {'camera space' if absolute else 'relative to the root'}")
+        if self._file.left_out:
+            notes.append(f"left out: {listed(self._file.left_out)}")
+        if points is not None:
+            _check_2d(points, stored, self._name)
+            notes += filter(None, [detections.note(stored)])
+            self._inside.check(self._name, "poses_2d")
+        problems = []
+        if bodies is not None and points is not None and absolute and self._has_lenses:
+            problems = _reprojection(bodies, points, some["lenses"])
+        frame = ("camera" if absolute else "root-relative") if bodies is not None else None
+        how = Stored(stored, "m" if frame else None, frame, "pixels" if points is not None else None)
+        origin = replace(ORIGIN, notes=tuple(notes), stored=how, problems=(*problems, *absent_problems(self._absent)))
+        return {
+            "skeleton": self._file.skeleton,
+            "cameras": self._named.cameras,
+            "sequences": self._named.sequences,
+            "origin": origin,
+            "absolute": absolute,
+        }
+
+
+class _Roots:
+    """Where the roots of poses are that come in parts."""
+
+    def __init__(self) -> None:
+        self._count = self._at_origin = self._ahead = 0
+
+    def add(self, roots: Floats) -> None:
+        """(n, 3) of some more poses, metres."""
+        roots = roots.astype(np.float64)
+        roots = roots[np.isfinite(roots).all(1)]
+        self._count += len(roots)
+        self._at_origin += int((np.abs(roots).max(1) < AT_ORIGIN).sum())
+        self._ahead += int((roots[:, 2] > 0).sum())
+
+    def are_placed(self, file: str) -> bool:
+        """Whether the poses have a place; refuses what is neither that nor relative to the root."""
+        if self._count and self._at_origin == self._count:
+            return False
+        if self._at_origin:
+            found = f"{self._at_origin:,} of {self._count:,} roots are at the origin, the others are not"
+            raise ArchiveError(file, f"{found}; split the file.", "poses_3d", code="frame")
+        if self._ahead < self._count:
+            raise ArchiveError(
+                file,
+                f"{self._count - self._ahead:,} of {self._count:,} roots are behind the camera (z <= 0): the poses are "
+                "not in camera space. Apply each camera's rotation and position first.",
+                "poses_3d",
+                code="frame",
+            )
+        return True
+
+
+class _Sides:
+    """Left and right of each sequence, in poses that pass in order; parameters as those of `_Checks`."""
+
+    def __init__(self, file: _File, named: Named) -> None:
+        self._skeleton, self._named, self._has_both = file.skeleton, named, len(file.kinds) == len(POSES)
+        self._parts: list[tuple[NDArray[Any], NDArray[Any]]] = []
+        self._first: InputError | None = None
+
+    def add(self, start: int, columns: Arrays) -> None:
+        """Some more poses."""
+        if not self._has_both or self._first is not None:
+            return
+        bodies, points = columns["poses_3d"], columns["poses_2d"]
+        stop = start + len(bodies)
+        for number in np.unique(self._named.numbers(start, stop)).tolist():
+            sequence = self._named.sequences[number]
+            first, end = max(sequence.start, start), min(sequence.start + sequence.length, stop)
+            step = spread(sequence.length, OF_SEQUENCE)
+            rows = slice(first - start + (sequence.start - first) % step, end - start, step)
+            self._parts.append((bodies[rows].copy(), points[rows].copy()))
+            if end == sequence.start + sequence.length:
+                self._look_at(sequence)
+
+    def _look_at(self, sequence: Sequence) -> None:
+        bodies, points = map(np.concatenate, zip(*self._parts, strict=True))
+        self._parts = []
+        try:
+            check_sides(sequence, bodies, points, self._skeleton)
+        except InputError as error:
+            self._first = self._first or error
+
+    def check(self) -> None:
+        """Refuse the first sequence whose sides are exchanged between 2D and 3D."""
+        if self._first is not None:
+            raise self._first
+
+
+def _check_3d(some: Floats, points: Floats | None, skeleton: Skeleton, file: str) -> None:
+    """Units, joints and axes, of some poses."""
+    check_poses(some, skeleton, "m", file, "poses_3d")
     if points is not None:  # which tells a camera at the ceiling, that shows people upside down, from another space
-        check_camera_space(poses, points, skeleton, file, "poses_3d")
-    elif len(some) and (drop := float(np.median(some[:, head, 1] - some[:, foot, 1]))) > UPSIDE_DOWN:
+        check_camera_space(some, points, skeleton, file, "poses_3d")
+        return
+    finite = sample(some)
+    head, foot = skeleton.position["Head"], skeleton.position["RFoot"]
+    if len(finite) and (drop := float(np.median(finite[:, head, 1] - finite[:, foot, 1]))) > UPSIDE_DOWN:
         message = f"heads are {drop:.2f} m below feet: not in camera space (y down, z forward)."
         raise ArchiveError(file, message, "poses_3d", code="frame")
-    roots = poses[:, skeleton.root].astype(np.float64)
-    roots = roots[np.isfinite(roots).all(1)]
-    if not len(roots):
-        return True
-    at_origin = np.abs(roots).max(1) < AT_ORIGIN
-    ahead = roots[:, 2] > 0
-    if at_origin.all():
-        return False
-    if at_origin.any():
-        found = f"{at_origin.sum():,} of {len(roots):,} roots are at the origin, the others are not; split the file."
-        raise ArchiveError(file, found, "poses_3d", code="frame")
-    if not ahead.all():
-        raise ArchiveError(
-            file,
-            f"{(~ahead).sum():,} of {len(roots):,} roots are behind the camera (z <= 0): the poses are not in camera "
-            "space. Apply each camera's rotation and position first.",
-            "poses_3d",
-            code="frame",
-        )
-    return True
 
 
 def _check_2d(points: Floats, skeleton: Skeleton, file: str) -> None:
@@ -234,112 +416,11 @@ def _check_2d(points: Floats, skeleton: Skeleton, file: str) -> None:
         check_pixels(points, file, "poses_2d")
 
 
-Keys = tuple[str, str, str]
-
-
-def _sequences(
-    archive: Archive, rows: int
-) -> tuple[NDArray[np.int64], list[tuple[Keys, NDArray[np.int64]]], dict[tuple[str, str], Camera], NDArray[Any]]:
-    """Rows in the order of the result; rows of each sequence; cameras by subject and name; each row's lens."""
-    labels = {name: _label(archive, name, rows) for name in LABELS}
-    lenses = _lenses(archive, rows)
-    if "camera" not in archive.members:
-        labels["camera"] = _camera_names(lenses)
-    copies = _numbers(archive, "copy", (rows,))
-    columns = [labels[name].tolist() for name in LABELS]
-    by_key = grouped(zip(*columns, copies.tolist() if copies is not None else [0] * rows, strict=True))
-    sequences = [((subject, action, camera), place) for (subject, action, camera, _), place in by_key.items()]
-    cameras: dict[tuple[str, str], Camera] = {}
-    for (subject, _, camera), place in sequences:
-        lens = lenses[place]
-        found = _camera(camera, lens[0])
-        known = cameras.setdefault((subject, camera), found)
-        if not ((lens == lens[0]) | np.isnan(lens)).all() or known != found:
-            raise ArchiveError(
-                archive.name,
-                f"camera {camera} of subject {subject} has several intrinsics or image sizes; give each its name in "
-                "`camera`, or leave that out.",
-                "intrinsics",
-                code="camera",
-            )
-    if len(cameras) > MOST_CAMERAS:
-        raise ArchiveError(archive.name, f"{len(cameras):,} cameras; the limit is {MOST_CAMERAS:,}.", "intrinsics")
-    order = np.concatenate([place for _, place in sequences]) if sequences else np.empty(0, np.int64)
-    return order, sequences, cameras, lenses
-
-
-def _label(archive: Archive, name: str, rows: int) -> NDArray[Any]:
-    if name not in archive.members:
-        return np.full(rows, name if name != "subject" else archive.file.base.partition(".")[0])
-    values = _texts(archive, name)
-    if values.size == 1 and values.shape != (rows,):
-        return np.full(rows, values.reshape(-1)[0])
-    if values.shape != (rows,):
-        raise ArchiveError(archive.name, f"{values.shape} names for {rows:,} poses, expected one, or ({rows},)", name)
-    return values
-
-
-def _lenses(archive: Archive, rows: int) -> NDArray[np.float64]:
-    """(N, 6) fx, fy, cx, cy, width, height; NaN where the archive does not say."""
-    found = np.full((rows, 6), np.nan)
-    intrinsics = _numbers(archive, "intrinsics", (4,), (rows, 4))
-    sizes = _numbers(archive, "image_size", (2,), (rows, 2))
-    if sizes is not None:
-        found[:, 4:] = sizes
-        if not ((found[:, 4:] >= 1) & (found[:, 4:] <= MOST_PIXELS)).all():
-            message = f"sizes below one pixel, or above {MOST_PIXELS:,}"
-            raise ArchiveError(archive.name, message, "image_size", code="image-size")
-    if intrinsics is None:
-        return found
-    if sizes is None:
-        message = "intrinsics without image_size (width, height in pixels): normalising takes both"
-        raise ArchiveError(archive.name, message, "intrinsics", code="camera")
-    found[:, :4] = intrinsics
-    fx, fy, cx, cy, width, height = found.T
-    right = (np.minimum(fx, fy) >= SHORTEST_FOCAL) & (np.maximum(fx, fy) < 2 * np.minimum(fx, fy))
-    # h36m-fetch has fx, cx, fy, cy: two numbers that are nearly one, but in the wrong places.
-    right &= (np.abs(fx - cx) > 0.05 * fx) | (np.abs(fx - fy) < 0.1 * fx)
-    right &= (cx >= 0) & (cx <= width) & (cy >= 0) & (cy <= height)
-    if not right.all():
-        row = found[int(np.flatnonzero(~right)[0])]
-        raise ArchiveError(
-            archive.name,
-            f"{listed(f'{value:g}' for value in row[:4])} in an image of {row[4]:g} x {row[5]:g}: expected fx, fy, "
-            "cx, cy in pixels, in this order.",
-            "intrinsics",
-            code="camera",
-        )
-    return found
-
-
-def _camera_names(lenses: NDArray[np.float64]) -> NDArray[Any]:
-    kinds, which = np.unique(np.nan_to_num(lenses), axis=0, return_inverse=True)
-    if len(kinds) <= 1:
-        return np.full(len(lenses), "camera")
-    return np.array([f"camera {number + 1}" for number in range(len(kinds))])[which.reshape(-1)]
-
-
-def _camera(name: str, lens: NDArray[np.float64]) -> Camera:
-    fx, fy, cx, cy, width, height = lens.tolist()
-    if np.isnan(lens).any():
-        return Camera(name, size=None if np.isnan(width) else (round(width), round(height)))
-    return Camera(name, Intrinsics(fx, fy, cx, cy, round(width), round(height)))
-
-
-def _check_lenses(
-    archive: Archive, poses: dict[str, NDArray[Any]], lenses: NDArray[np.float64], absolute: bool
-) -> list[Problem]:
-    """2D inside of the images, and where 3D projects to it."""
-    points, bodies = poses.get("poses_2d"), poses.get("poses_3d")
-    if points is None or np.isnan(lenses[:, 4]).any():
-        return []
-    check_inside(points, lenses[:, 4:], archive.name, "poses_2d")
-    if bodies is None or not absolute or np.isnan(lenses).any():
-        return []
-    some = slice(None, None, max(1, len(points) // SAMPLE))
+def _reprojection(bodies: Floats, points: Floats, lenses: Floats) -> list[Problem]:
+    """Where 3D projects to 2D, of some poses."""
     with np.errstate(all="ignore"):
-        image = project(bodies[some].astype(np.float64), lenses[some, None, :4])
-    errors = np.linalg.norm(image - points[some], axis=-1) / lenses[some, None, 4]
+        image = project(bodies.astype(np.float64), lenses[:, None, :4])
+    errors = np.linalg.norm(image - points, axis=-1) / lenses[:, None, 4]
     errors = errors[np.isfinite(errors)]
     if not len(errors) or np.median(errors) <= PROJECTS:
         return []

@@ -19,6 +19,7 @@ from typing import Any, NamedTuple, cast, get_args
 
 import numpy as np
 
+from poseda_cli import streamed
 from poseda_cli.cameras import (
     Camera,
     Distortion,
@@ -27,11 +28,12 @@ from poseda_cli.cameras import (
     denormalise_points,
     image_sizes,
 )
-from poseda_cli.dataset import Origin, PoseDataset, Sequence, Stored, concatenate
+from poseda_cli.dataset import Origin, PoseDataset, PoseHeads, Sequence, Stored, concatenate
 from poseda_cli.errors import ArchiveError, listed
 from poseda_cli.progress import Progress
 from poseda_cli.skeleton import SKELETONS, Skeleton
-from poseda_cli.storage.archive import Archive
+from poseda_cli.storage.archive import Archive, RowArchive
+from poseda_cli.streamed import PoseRows, StreamedDataset
 
 ORIGIN = Origin("poseda")
 FILE = "augmented.h5"
@@ -52,7 +54,7 @@ def refusal(archive: Archive) -> str | None:
     return f"lacks data sets {', '.join(missing)}" if missing else None
 
 
-def read(archives: list[Archive], progress: Progress) -> PoseDataset:
+def read(archives: list[RowArchive], progress: Progress) -> PoseDataset:
     """The poses of an augmented.h5.
 
     Raises
@@ -62,9 +64,15 @@ def read(archives: list[Archive], progress: Progress) -> PoseDataset:
     datasets = []
     with progress("reading", sum(math.prod(archive.members["camera"][0]) for archive in archives)) as advance:
         for archive in archives:
-            datasets.append(_read_one(archive))
+            stored = _stream_one(archive)
+            datasets.append(stored.load(0, len(stored)))
             advance(len(datasets[-1]))
     return concatenate(datasets)
+
+
+def stream(archives: list[RowArchive], progress: Progress) -> PoseHeads:
+    """As `read`, with the poses left in their files."""
+    return streamed.concatenate([_stream_one(archive) for archive in archives])
 
 
 class Heads(NamedTuple):
@@ -93,24 +101,34 @@ def read_heads(archive: Archive) -> Heads:
     return Heads(skeleton, screen, cameras, _sequences(archive, archive.members["camera"][0][0]))
 
 
-def _read_one(archive: Archive) -> PoseDataset:
+def _stream_one(archive: RowArchive) -> StreamedDataset:
     skeleton, screen, cameras, sequences = read_heads(archive)
-    camera = archive.array("camera")
-    expected = {"poses_3d": (len(camera), len(skeleton), 3), "poses_2d": (len(camera), len(skeleton), 2)}
+    count = archive.members["camera"][0][0]
+    expected = {"poses_3d": (count, len(skeleton), 3), "poses_2d": (count, len(skeleton), 2)}
     for name, shape in expected.items():
         if archive.members[name][0] != shape:
             raise ArchiveError(archive.name, f"shape {archive.members[name][0]}, expected {shape}", name)
-    if len(camera) and not 0 <= int(camera.min()) <= int(camera.max()) < len(cameras):
-        found = f"points to cameras {camera.min()} to {camera.max()} of {len(cameras)}"
-        raise ArchiveError(archive.name, found, "camera")
     sizes = image_sizes(cameras)
-    return PoseDataset(
-        skeleton=skeleton,
-        camera=camera.astype(np.uint16, copy=False),
-        cameras=cameras,
-        sequences=sequences,
-        poses_3d=archive.array("poses_3d").astype(np.float32, copy=False),
-        poses_2d=denormalise_points(archive.array("poses_2d").astype(np.float32, copy=False), sizes[camera], screen),
+
+    def rows_between(start: int, stop: int) -> PoseRows:
+        camera = archive.rows("camera", start, stop)
+        if len(camera) and not 0 <= int(camera.min()) <= int(camera.max()) < len(cameras):
+            found = f"points to cameras {camera.min()} to {camera.max()} of {len(cameras)}"
+            raise ArchiveError(archive.name, found, "camera")
+        points = archive.rows("poses_2d", start, stop).astype(np.float32, copy=False)
+        return PoseRows(
+            camera=camera.astype(np.uint16, copy=False),
+            rows=np.arange(start, stop),
+            poses_3d=archive.rows("poses_3d", start, stop).astype(np.float32, copy=False),
+            poses_2d=denormalise_points(points, sizes[camera], screen),
+        )
+
+    return StreamedDataset.of(
+        skeleton,
+        cameras,
+        sequences,
+        rows_between,
+        columns=("poses_3d", "poses_2d"),
         origin=replace(ORIGIN, stored=Stored(skeleton, "m", "camera", screen)),
     )
 

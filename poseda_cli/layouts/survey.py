@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -18,6 +18,8 @@ from poseda_cli.storage.files import File, ZippedFile, printable
 # Archives that are taken out of a data set because they cannot be read, at the cost of reading the others again;
 # with more of them, every archive is read on its own.
 MOST_TAKEN_OUT = 3
+
+Before = Callable[[dict[str, list[Archive]]], object]
 
 
 class Surveyed(NamedTuple):
@@ -113,7 +115,7 @@ class _Finds:
                 twice.append(found.file.name)
                 continue
             self._seen.add(found.file.identity)
-            self._sort(found, printable(str(path)) if len(looks) == 1 else _place(found.file))
+            self._sort(found, printable(str(path)) if len(looks) == 1 else place(found.file))
         first = next((self._groups[found.layout] for found in looks if found.layout), None)
         if first and left_out:
             first.notes.append(f"left out, as no archive of poses: {listed(left_out, most=5)}")
@@ -143,10 +145,15 @@ class _Finds:
                     group.archives[file.identity] = companion
                     group.notes.append(f"{file.name} lies beside it and was read, too")
             except ArchiveError as error:
-                yield Surveyed((_place(file),), None, error=error)
+                yield Surveyed((place(file),), None, error=error)
 
 
-def survey(paths: Sequence[Path], layout: str | None = None, progress: Progress = silent) -> Iterator[Surveyed]:
+def survey(
+    paths: Sequence[Path],
+    layout: str | None = None,
+    progress: Progress = silent,
+    before: Before = lambda groups: None,
+) -> Iterator[Surveyed]:
     """The data sets under some paths, each read when it is its turn.
 
     Archives of one layout are one data set if they can be read together. An archive that cannot be read is
@@ -157,6 +164,7 @@ def survey(paths: Sequence[Path], layout: str | None = None, progress: Progress 
     paths : files, folders and zips
     layout : the layout that all of them have; recognised from their content if not given
     progress : told how far reading is
+    before : called with what is read next, see `find`; may raise InputError
 
     Returns
     -------
@@ -171,14 +179,16 @@ def survey(paths: Sequence[Path], layout: str | None = None, progress: Progress 
             yield entry
         else:
             yield from finds.add_companions(entry)
-            yield from _read(entry, finds.under, progress)
+            yield from _read(entry, finds.under, progress, before)
 
 
-def _read(group: _Group, under: dict[Path, dict[object, File]], progress: Progress) -> Iterator[Surveyed]:
+def _read(
+    group: _Group, under: dict[Path, dict[object, File]], progress: Progress, before: Before
+) -> Iterator[Surveyed]:
     """The data set of a group, or as many as it takes."""
     together, apart = group.units(), list[tuple[_Unit, InputError]]()
     while together:
-        outcome = _attempt(group, together, progress)
+        outcome = _attempt(group, together, progress, before)
         if isinstance(outcome, PoseDataset) or len(together) == 1:
             yield _surveyed(group, together, outcome, under)
             del outcome  # before the next one is read
@@ -191,13 +201,15 @@ def _read(group: _Group, under: dict[Path, dict[object, File]], progress: Progre
     for unit, reason in apart:
         alone = [unit.again()]
         group.notes.append(f"read on its own, since together: {reason}")
-        yield _surveyed(group, alone, _attempt(group, alone, progress), under)
+        yield _surveyed(group, alone, _attempt(group, alone, progress, before), under)
 
 
-def _attempt(group: _Group, units: list[_Unit], progress: Progress) -> PoseDataset | InputError:
+def _attempt(group: _Group, units: list[_Unit], progress: Progress, before: Before) -> PoseDataset | InputError:
     archives = {archive.file.identity: archive for unit in units for archive in unit.archives}
+    groups = {group.layout: list(archives.values())}
     try:
-        return read_groups({group.layout: list(archives.values())}, progress=progress)
+        before(groups)
+        return read_groups(groups, progress=progress)
     except InputError as error:
         return error
 
@@ -208,8 +220,8 @@ def _surveyed(
     archives = {archive.file.identity: archive for unit in units for archive in unit.archives}
     paths: list[str] = []
     for path, files in under.items():
-        mine = [_place(file) for identity, file in files.items() if identity in archives]
-        others = [_place(file) for identity, file in files.items() if identity not in archives]
+        mine = [place(file) for identity, file in files.items() if identity in archives]
+        others = [place(file) for identity, file in files.items() if identity not in archives]
         paths += _shortest(printable(str(path)), mine, others)
     notes, group.notes = group.notes, []
     if isinstance(outcome, InputError):
@@ -226,7 +238,7 @@ def _shortest(path: str, mine: list[str], others: list[str]) -> list[str]:
     return [folder] if folder and not any(other.startswith(f"{folder}/") for other in others) else mine
 
 
-def _place(file: File) -> str:
+def place(file: File) -> str:
     """Where a file lies, from where the user stands."""
     inside = f"/{file.member}" if isinstance(file, ZippedFile) else ""
     return printable(f"{file.on_disk}{inside}")

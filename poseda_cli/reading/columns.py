@@ -25,6 +25,8 @@ class Columns:
     skeleton : joint set of every pose
     has_3d, has_2d, has_visible : which columns there are
     room : memory for the 3D poses, if some was made ready; float32
+
+    `absent` counts the 2D poses that lack joints; whoever adds only some poses of each sequence sets it to that of all.
     """
 
     def __init__(
@@ -47,7 +49,7 @@ class Columns:
         self._cameras: dict[tuple[str, str], tuple[int, Camera]] = {}
         self._sequences: list[Sequence] = []
         self._filled = 0
-        self._absent = 0
+        self.absent = 0
 
     def add(self, subject: str, action: str, camera: Camera, length: int, **poses: Any) -> slice:
         """One more sequence: fills the columns that are given by name, and returns the rows that it got.
@@ -74,10 +76,7 @@ class Columns:
     def settle_2d(self, rows: slice) -> None:
         """Make joints at exactly 0, 0 NaN: it is how detectors and archives say that they have none there."""
         assert self.poses_2d is not None
-        absent = (self.poses_2d[rows] == 0).all(-1)
-        if absent.any():
-            self.poses_2d[rows][absent] = np.nan
-            self._absent += int(absent.any(1).sum())
+        self.absent += settle(self.poses_2d[rows])
 
     @property
     def sequences(self) -> tuple[Sequence, ...]:
@@ -85,21 +84,11 @@ class Columns:
         return tuple(self._sequences)
 
     def _check_sides(self) -> None:
-        for subject, action, camera, start, length, _ in self._sequences:
+        for sequence in self._sequences:
             if self.poses_3d is None or self.poses_2d is None:
                 return
-            rows = slice(start, start + length)
-            if limbs := exchanged_limbs(self.poses_3d[rows], self.poses_2d[rows], self.skeleton):
-                raise InputError(
-                    f"{subject} {action}, camera {camera}: left and right of the {' and '.join(limbs)} are exchanged "
-                    "between 2D and 3D: another joint order in one of them, mirrored images, or other frames."
-                )
-
-    def _problems(self) -> list[Problem]:
-        if not self._absent:
-            return []
-        message = f"{self._absent:,} 2D poses have joints at 0, 0: missing, and so are NaN here; align drops such poses"
-        return [Problem("missing-joints", "warning", message)]
+            rows = slice(sequence.start, sequence.start + sequence.length)
+            check_sides(sequence, self.poses_3d[rows], self.poses_2d[rows], self.skeleton)
 
     def dataset(
         self,
@@ -135,8 +124,57 @@ class Columns:
             poses_2d=self.poses_2d,
             visible=self.visible,
             rows=np.empty(0, np.int64) if rows is None else rows,
-            origin=replace(origin, notes=tuple(notes), stored=stored, problems=(*problems, *self._problems())),
+            origin=replace(
+                origin, notes=tuple(notes), stored=stored, problems=(*problems, *absent_problems(self.absent))
+            ),
             absolute=absolute,
+        )
+
+
+def settle(points: NDArray[np.float32]) -> int:
+    """Make joints at exactly 0, 0 NaN, in place.
+
+    Parameters
+    ----------
+    points : (n, J, 2) 2D poses
+
+    Returns
+    -------
+    How many of the poses have such joints.
+    """
+    absent = (points == 0).all(-1)
+    if not absent.any():
+        return 0
+    points[absent] = np.nan
+    return int(absent.any(1).sum())
+
+
+def absent_problems(count: int) -> list[Problem]:
+    """What the user should know of so many 2D poses that `settle` found."""
+    if not count:
+        return []
+    message = f"{count:,} 2D poses have joints at 0, 0: missing, and so are NaN here; align drops such poses"
+    return [Problem("missing-joints", "warning", message)]
+
+
+def check_sides(sequence: Sequence, poses_3d: NDArray[Any], poses_2d: NDArray[Any], skeleton: Skeleton) -> None:
+    """Refuse a sequence whose left and right are not the same in 2D as in 3D.
+
+    Parameters
+    ----------
+    sequence : for the message
+    poses_3d, poses_2d : (n, J, 3), (n, J, 2) of it
+    skeleton : joint set of both
+
+    Raises
+    ------
+    InputError : as said
+    """
+    if limbs := exchanged_limbs(poses_3d, poses_2d, skeleton):
+        raise InputError(
+            f"{sequence.subject} {sequence.action}, camera {sequence.camera}: left and right of the "
+            f"{' and '.join(limbs)} are exchanged between 2D and 3D: another joint order in one of them, mirrored "
+            "images, or other frames."
         )
 
 

@@ -47,6 +47,10 @@ class Archive(Protocol):
     def attributes(self) -> dict[str, Any]:
         """Attributes of the file as a whole; none in an npz."""
 
+    @property
+    def decoded(self) -> int:
+        """Bytes of all members once they are decoded, as headers state them; of text those of the file."""
+
     def array(self, name: str) -> np.ndarray[Any, Any]:
         """The values of a numeric array."""
 
@@ -58,6 +62,13 @@ class Archive(Protocol):
 
     def take_tree(self, name: str) -> Any:
         """As `tree`, and forget it."""
+
+
+class RowArchive(Archive, Protocol):
+    """An archive some rows of which can be read without the others."""
+
+    def rows(self, name: str, start: int, stop: int) -> np.ndarray[Any, Any]:
+        """Some values of a numeric array, by its first axis."""
 
 
 def open_archive(file: File | Path) -> Archive:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import cached_property
 from typing import Any
 
@@ -41,6 +42,11 @@ class CdfArchive:
     def members(self) -> dict[str, tuple[tuple[int, ...], np.dtype[Any]]]:
         """Shape and dtype of each variable by name, records first."""
         return self._guarded(self._heads)
+
+    @property
+    def decoded(self) -> int:
+        """Bytes of all variables."""
+        return sum(math.prod(shape) * dtype.itemsize for shape, dtype in self.members.values())
 
     def array(self, name: str) -> np.ndarray[Any, Any]:
         """The values of a variable, records first."""

@@ -8,7 +8,7 @@ import os
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,6 +17,7 @@ from typing import BinaryIO, Protocol
 
 from poseda_cli.dataset import InputFile
 from poseda_cli.errors import ArchiveError, DamagedArchiveError, ForeignFileError, UnsafeArchiveError, listed
+from poseda_cli.storage.watch import open_watched
 
 # The sum of all members of one archive, in bytes. All of Human3.6M, 2D and 3D, is about half a GiB.
 LARGEST = 4 << 30
@@ -26,6 +27,8 @@ MOST_MEMBERS = 10_000
 # What zipfile and zlib raise on bytes that are no sound zip.
 UNREADABLE_ZIP = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError, OverflowError, OSError)
 END_RECORD = b"PK\x05\x06"
+# Bytes that are hashed at once.
+PIECE = 1 << 18
 
 
 class File(Protocol):
@@ -50,6 +53,10 @@ class File(Protocol):
     @property
     def on_disk(self) -> Path:
         """Where its bytes lie: the file, or the zip around it."""
+
+    @property
+    def size(self) -> int:
+        """How many bytes it has, unpacked."""
 
     def open(self) -> BinaryIO:
         """Its bytes, seekable."""
@@ -87,10 +94,15 @@ class LocalFile:
         status = self.on_disk.stat()
         return status.st_dev, status.st_ino
 
+    @property
+    def size(self) -> int:
+        """How many bytes it has."""
+        return self.on_disk.stat().st_size
+
     def open(self) -> BinaryIO:
         """Its bytes."""
         try:
-            return self.on_disk.open("rb")
+            return open_watched(self.on_disk, lambda: self.identity)
         except OSError as error:
             raise ArchiveError(self.name, f"cannot be read: {(error.strerror or str(error)).lower()}.") from error
 
@@ -138,6 +150,12 @@ class ZippedFile:
         status = self.on_disk.stat()
         return status.st_dev, status.st_ino, self.member
 
+    @property
+    def size(self) -> int:
+        """How many bytes it has once inflated, as the zip's directory states them."""
+        with zipfile.ZipFile(self.on_disk) as archive:
+            return archive.getinfo(self.member).file_size
+
     def open(self) -> BinaryIO:
         """Its bytes, inflated into memory and compared with their checksum."""
         try:
@@ -161,12 +179,21 @@ def printable(name: str) -> str:
     return os.fsencode(name).decode("utf-8", "replace")
 
 
-def input_file(file: File) -> InputFile:
-    """Name, size and SHA-256 of a file, or of the zip that it lies in, for the provenance of an output."""
-    with file.on_disk.open("rb") as stream:
-        digest = hashlib.file_digest(stream, "sha256").hexdigest()
+def input_file(file: File, advance: Callable[[int], object] = lambda done: None) -> InputFile:
+    """Name, size and SHA-256 of a file, or of the zip that it lies in, for the provenance of an output.
+
+    Parameters
+    ----------
+    file : to be read from its beginning to its end
+    advance : told how many bytes more were read
+    """
+    digest, piece = hashlib.sha256(), memoryview(bytearray(PIECE))
+    with file.on_disk.open("rb", buffering=0) as stream:
+        while count := stream.readinto(piece):
+            digest.update(piece[:count])
+            advance(count)
     name = file.zip_name if isinstance(file, ZippedFile) else file.name
-    return InputFile(name, file.on_disk.stat().st_size, digest)
+    return InputFile(name, file.on_disk.stat().st_size, digest.hexdigest())
 
 
 @contextmanager

@@ -69,6 +69,11 @@ class Hdf5Archive:
             if len(found) > MOST_MEMBERS:
                 raise UnsafeArchiveError(self.name, f"more than {MOST_MEMBERS:,} data sets; it was not loaded.")
 
+    @property
+    def decoded(self) -> int:
+        """Bytes of all data sets once inflated; text of any length counts as the pointers to it."""
+        return sum(math.prod(shape) * dtype.itemsize for shape, dtype in self.members.values())
+
     @cached_property
     def attributes(self) -> dict[str, Any]:
         """Attributes of the root group."""
@@ -93,7 +98,7 @@ class Hdf5Archive:
     def rows(self, name: str, start: int, stop: int) -> np.ndarray[Any, Any]:
         """Some values of a data set, by its first axis, as `array` gives all."""
         with self._open(name) as file:
-            values = np.asarray(self._inside(file, name)[start:stop])
+            values = np.asarray(self._inside(file, name, stop - start)[start:stop])
         return values.astype(values.dtype.newbyteorder("="), copy=False)
 
     def outline(self, name: str) -> Any:
@@ -102,7 +107,8 @@ class Hdf5Archive:
 
     tree = take_tree = outline
 
-    def _inside(self, file: h5py.File, name: str) -> h5py.Dataset:
+    def _inside(self, file: h5py.File, name: str, rows: int | None = None) -> h5py.Dataset:
+        """A data set of which all is read, or so many rows."""
         import h5py
 
         parts = name.split("/")
@@ -114,7 +120,8 @@ class Hdf5Archive:
             raise UnsafeArchiveError(self.name, "its values lie in another file; they were not loaded.", name)
         if dataset.shape is None:
             raise ArchiveError(self.name, "an empty data set, without a shape", name)
-        size = math.prod(dataset.shape) * dataset.dtype.itemsize
+        shape = dataset.shape if rows is None else (rows, *dataset.shape[1:])
+        size = math.prod(shape) * dataset.dtype.itemsize
         if size > self._largest:
             raise UnsafeArchiveError(self.name, f"claims {size:,} bytes; the limit is {self._largest:,}.", name)
         return dataset

@@ -5,6 +5,7 @@ What SciPy does with bytes that are damaged inside an element is up to SciPy; it
 
 from __future__ import annotations
 
+import zlib
 from functools import cached_property
 from typing import Any, BinaryIO, Literal
 
@@ -21,6 +22,8 @@ CLASSES = {
 
 HEAD = 128
 MATRIX, COMPRESSED = 14, 15
+# Compressed bytes that are sure to hold an element's tag.
+TAG_PACKED = 4096
 # A cell of two dimensions takes three.
 DEEPEST = 16
 
@@ -49,7 +52,7 @@ class MatlabArchive:
         with file.open() as stream:
             if (size := stream.seek(0, 2)) > largest:
                 raise UnsafeArchiveError(self.name, f"{size:,} bytes; the limit is {largest:,}.")
-            _check_elements(stream, size, self.name)
+            self.decoded = _check_elements(stream, size, self.name)
 
     @cached_property
     def members(self) -> dict[str, tuple[tuple[int, ...], np.dtype[Any]]]:
@@ -100,11 +103,16 @@ class MatlabArchive:
             raise DamagedArchiveError(self.name, message, member) from error
 
 
-def _check_elements(stream: BinaryIO, size: int, name: str) -> None:
-    """Follow the file's elements to its end: SciPy takes a file that was cut off for one with fewer variables."""
+def _check_elements(stream: BinaryIO, size: int, name: str) -> int:
+    """Follow the file's elements to its end: SciPy takes a file that was cut off for one with fewer variables.
+
+    Returns
+    -------
+    Bytes of all elements once inflated.
+    """
     stream.seek(HEAD - 2)
     order: Literal["little", "big"] = "little" if stream.read(2) == b"IM" else "big"
-    place = HEAD
+    place, decoded = HEAD, 0
     while place < size:
         stream.seek(place)
         tag = stream.read(8)
@@ -112,8 +120,19 @@ def _check_elements(stream: BinaryIO, size: int, name: str) -> None:
         place += 8 + length
         if kind not in (MATRIX, COMPRESSED) or place > size:
             raise DamagedArchiveError(name, "damaged MATLAB file: its elements do not add up. Fetch it again.")
+        decoded += length if kind == MATRIX else _inflated(stream, order)
     if size <= HEAD:
         raise DamagedArchiveError(name, "a MATLAB file without variables; fetch it again.")
+    return decoded
+
+
+def _inflated(stream: BinaryIO, order: Literal["little", "big"]) -> int:
+    """How long a compressed element is, by the tag that it begins with; 0 if it is damaged, which reading it tells."""
+    try:
+        tag = zlib.decompressobj().decompress(stream.read(TAG_PACKED), 8)
+    except zlib.error:
+        return 0
+    return int.from_bytes(tag[4:8], order)
 
 
 def _plain(value: Any, depth: int = 0) -> Any:

@@ -26,6 +26,8 @@ from poseda_cli.storage.pickles import (
 
 LONGEST_HEADER = 10_000
 NUMERIC = "biufSU"
+# Bytes that are read at once.
+PIECE = 1 << 22
 # What the only member of an .npy or .pkl file is called.
 CONTENT = "content"
 
@@ -53,8 +55,10 @@ def read_header(stream: IO[bytes], name: str, member: str, largest: int) -> tupl
     return shape, fortran, dtype
 
 
-def read_values(stream: IO[bytes], size: int, name: str, member: str, largest: int) -> np.ndarray[Any, Any]:
-    """A numeric array, native in byte order, from a stream of `size` bytes.
+def read_numeric_header(
+    stream: IO[bytes], size: int, name: str, member: str, largest: int
+) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    """As `read_header`, of a numeric array in a stream of `size` bytes.
 
     Raises
     ------
@@ -68,9 +72,20 @@ def read_values(stream: IO[bytes], size: int, name: str, member: str, largest: i
     if declared != held:
         message = f"its header promises {declared:,} bytes (shape {shape}), the member holds {held:,}."
         raise DamagedArchiveError(name, message, member)
+    return shape, fortran, dtype
+
+
+def read_values(stream: IO[bytes], size: int, name: str, member: str, largest: int) -> np.ndarray[Any, Any]:
+    """A numeric array, native in byte order, from a stream of `size` bytes.
+
+    Raises
+    ------
+    ArchiveError : as `read_numeric_header`
+    """
+    shape, fortran, dtype = read_numeric_header(stream, size, name, member, largest)
     values = np.empty(math.prod(shape), dtype)
-    _read_into(stream, values.view(np.uint8).data if declared else None)
-    _expect_end(stream, name, member)
+    read_into(stream, values)
+    expect_end(stream, name, member)
     native = values.astype(dtype.newbyteorder("="), copy=False)
     return native.reshape(shape, order="F" if fortran else "C")
 
@@ -79,7 +94,7 @@ def read_objects(stream: IO[bytes], name: str, member: str, largest: int) -> Any
     """The value of an object array, as `storage.pickles.read_pickle` gives it."""
     _expect_objects(stream, name, member, largest)
     tree = read_pickle(stream, largest)
-    _expect_end(stream, name, member)
+    expect_end(stream, name, member)
     return tree
 
 
@@ -95,15 +110,27 @@ def _expect_objects(stream: IO[bytes], name: str, member: str, largest: int) -> 
         raise ArchiveError(name, f"an array of {dtype}, expected an object array", member)
 
 
-def _expect_end(stream: IO[bytes], name: str, member: str) -> None:
-    # Reading to the end is also what makes zipfile compare the checksum.
+def expect_end(stream: IO[bytes], name: str, member: str) -> None:
+    """Refuse what lies behind an array; reading to the end is also what makes zipfile compare the checksum."""
     if stream.read(1):
         raise UnsafeArchiveError(name, "data behind the end of the array; it was not loaded.", member)
 
 
-def _read_into(stream: IO[bytes], target: memoryview | None) -> None:
-    while target is not None and len(target):
-        piece = stream.read(min(len(target), 1 << 22))
+def read_into(stream: IO[bytes], values: np.ndarray[Any, Any]) -> None:
+    """Fill an array with the next bytes of a stream.
+
+    Parameters
+    ----------
+    stream : of the array's bytes
+    values : (n,) any numbers or text
+
+    Raises
+    ------
+    EOFError : the stream ends early
+    """
+    target = values.view(np.uint8).data if len(values) else memoryview(b"")
+    while len(target):
+        piece = stream.read(min(len(target), PIECE))
         if not piece:
             raise EOFError("the member ends early")
         target[: len(piece)] = piece
@@ -137,6 +164,11 @@ class SingleArchive:
             shape, _, dtype = read_header(stream, self.name, CONTENT, self._largest)
         return {CONTENT: (shape, dtype)}
 
+    @property
+    def decoded(self) -> int:
+        """Bytes of the file: its values are stored as they are."""
+        return self.file.size
+
     def array(self, name: str) -> np.ndarray[Any, Any]:
         """The values of a numeric array."""
         try:
@@ -164,7 +196,7 @@ class SingleArchive:
 
     def _bare(self, stream: IO[bytes], name: str, member: str, largest: int) -> Any:
         tree = read_pickle(stream, largest)
-        _expect_end(stream, name, member)
+        expect_end(stream, name, member)
         return tree
 
     def _decoded(self, decode: Any) -> Any:

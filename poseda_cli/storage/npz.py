@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,8 +12,9 @@ from typing import IO, Any
 import numpy as np
 
 from poseda_cli.errors import ArchiveError, DamagedArchiveError, ForeignFileError, UnsafeArchiveError, listed
-from poseda_cli.storage.files import LARGEST, UNREADABLE_ZIP, File, zip_entries
+from poseda_cli.storage.files import LARGEST, LARGEST_FOLDER, UNREADABLE_ZIP, File, zip_entries
 from poseda_cli.storage.npy import peek_objects, read_header, read_objects, read_values
+from poseda_cli.storage.npz_members import MemberRows
 from poseda_cli.storage.pickles import MalformedPickleError, UnsafePickleError
 
 
@@ -22,7 +24,8 @@ class NpzArchive:
     Parameters
     ----------
     file : where it lies
-    largest : limit of all members together, bytes
+    largest : limit of a member, or of the rows of one, that is read at once, bytes
+    most : limit of all members together, bytes
 
     Raises
     ------
@@ -31,14 +34,15 @@ class NpzArchive:
     UnsafeArchiveError : sizes, names or methods that an npz does not have
     """
 
-    def __init__(self, file: File, largest: int = LARGEST) -> None:
+    def __init__(self, file: File, largest: int = LARGEST, most: int = LARGEST_FOLDER) -> None:
         self.file = file
         self.name = file.name
         self.attributes: dict[str, Any] = {}
-        self._largest = largest
+        self._largest, self._most = largest, most
+        self._rows: dict[str, MemberRows] = {}
         self._trees: dict[str, Any] = {}
         with file.open() as stream:
-            entries = zip_entries(stream, self.name, largest)
+            entries = zip_entries(stream, self.name, most)
         names = [entry.filename for entry in entries]
         if not all(member.endswith(".npy") for member in names):
             raise ForeignFileError(self.name, f"a zip, but no npz: it holds {listed(names, most=5)}.")
@@ -50,14 +54,29 @@ class NpzArchive:
         heads = {}
         for member in self._entries:
             with self._open(member) as stream:
-                shape, _, dtype = read_header(stream, self.name, member, self._largest)
+                shape, _, dtype = read_header(stream, self.name, member, self._most)
             heads[member] = (shape, dtype)
         return heads
 
+    @property
+    def decoded(self) -> int:
+        """Bytes of all members once inflated, as the directory states them."""
+        return sum(entry.file_size for entry in self._entries.values())
+
     def array(self, name: str) -> np.ndarray[Any, Any]:
         """The values of a numeric array, native in byte order."""
-        with self._open(name) as stream:
+        with self._whole(name) as stream:
             return read_values(stream, self._entries[name].file_size, self.name, name, self._largest)
+
+    def rows(self, name: str, start: int, stop: int) -> np.ndarray[Any, Any]:
+        """Some values of a numeric array, by its first axis, as `array` gives all; best asked for in order."""
+        with self._telling(name):
+            return self._member(name).read(start, stop)
+
+    def has_rows(self, name: str) -> bool:
+        """Whether some values of a numeric array can be read by its first axis: not those in Fortran's order."""
+        with self._telling(name):
+            return self._member(name).by_rows
 
     def size(self, name: str) -> int:
         """Bytes of a member once inflated, as the directory states them."""
@@ -71,7 +90,7 @@ class NpzArchive:
     def tree(self, name: str) -> Any:
         """The value of an object array, as `storage.pickles.read_pickle` gives it; decoded once."""
         if name not in self._trees:
-            with self._open(name) as stream:
+            with self._whole(name) as stream:
                 self._trees[name] = read_objects(stream, self.name, name, self._largest)
         return self._trees[name]
 
@@ -81,16 +100,45 @@ class NpzArchive:
         del self._trees[name]
         return tree
 
+    def _member(self, name: str) -> MemberRows:
+        if name not in self._rows:
+            entry, kept = self._entries[name], self._kept  # not this itself, which would keep it for long
+            self._rows[name] = MemberRows(
+                self.name, name, entry, self.file.open, lambda: kept.open(entry), self._most, self._largest
+            )
+        return self._rows[name]
+
+    @cached_property
+    def _kept(self) -> zipfile.ZipFile:
+        """The zip, open for as long as this is there: the streams of all members are of one file."""
+        file = self.file.open()
+        weakref.finalize(self, file.close)
+        return zipfile.ZipFile(file)
+
+    @contextmanager
+    def _whole(self, name: str) -> Iterator[IO[bytes]]:
+        """The bytes of a member that is read at once."""
+        if (size := self._entries[name].file_size) > self._largest:
+            raise UnsafeArchiveError(self.name, f"{size:,} bytes when unpacked; the limit is {self._largest:,}.", name)
+        with self._open(name) as stream:
+            yield stream
+
     @contextmanager
     def _open(self, name: str) -> Iterator[IO[bytes]]:
-        """A member's bytes; whatever goes wrong while reading them becomes one of our errors."""
+        """A member's bytes."""
+        with (
+            self._telling(name),
+            self.file.open() as file,
+            zipfile.ZipFile(file) as archive,
+            archive.open(self._entries[name]) as stream,
+        ):
+            yield stream
+
+    @contextmanager
+    def _telling(self, name: str) -> Iterator[None]:
+        """Whatever goes wrong while a member is read becomes one of our errors."""
         try:
-            with (
-                self.file.open() as file,
-                zipfile.ZipFile(file) as archive,
-                archive.open(self._entries[name]) as stream,
-            ):
-                yield stream
+            yield
         except UnsafePickleError as error:
             message = f"{error}. This is not pose data; it was not loaded."
             raise (self._damage(name) or UnsafeArchiveError(self.name, message, name)) from error

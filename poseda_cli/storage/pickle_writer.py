@@ -38,6 +38,15 @@ def bare_pickle(tree: Any) -> Iterator[bytes]:
     yield b"."
 
 
+def payload(tree: Any) -> int:
+    """Bytes of the arrays in `tree`, which is about what its pickle has."""
+    if isinstance(tree, dict):
+        return sum(map(payload, tree.values()))
+    if isinstance(tree, (list, tuple)):
+        return sum(map(payload, tree))
+    return tree.nbytes if isinstance(tree, np.ndarray) else 0
+
+
 def _value(value: Any) -> Iterator[bytes]:
     if isinstance(value, dict):
         yield b"}("

@@ -33,6 +33,11 @@ class TextArchive:
         self._largest = largest
         self._tree: Any = None
 
+    @property
+    def decoded(self) -> int:
+        """Bytes of the file; parsed JSON takes several times as much."""
+        return self.file.size
+
     def array(self, name: str) -> np.ndarray[Any, Any]:
         """Text files hold no arrays."""
         raise ArchiveError(self.name, "a text file, expected an array")

@@ -85,7 +85,7 @@ def write_sample(
             world = perform(take.motion, take.frames, take.seed, SUBJECTS[take.subject])
             tree[take.subject][take.action] = world.astype(np.float32)
             advance(CAMERAS * take.frames)
-    write_object_npz(folder / SOURCE_FILE, {"positions_3d": tree}, compressed=True)
+    write_object_npz(folder / SOURCE_FILE, {"positions_3d": tree}, compressed=True, progress=progress)
     _write_test_set(folder / TARGET_FOLDER, -(-target_poses // len(TEST_MOTIONS)))
     return [folder / SOURCE_FILE, folder / TARGET_FOLDER]
 

@@ -4,7 +4,8 @@
 
 The command runs as it always does, in a process of its own, with a clock around some of its functions. The clock
 belongs to the main thread, which waits for the others: what they do meanwhile is part of what it waits in. A stage
-does not count the time of the stages within it.
+does not count the time of the stages within it. Stages in which several threads work on different things at once are
+split as their work is.
 """
 
 from __future__ import annotations
@@ -32,30 +33,51 @@ from tests.benchmarks.inputs import SIZES, make_inputs
 from tests.benchmarks.measure import command, in_turns
 
 START, LEFT = "start-up and imports", "everything else, and the clock"
-MOVING, MEASURING = "moving and projecting", "measuring the projections"
 # In the order of the run. Functions that others have imported by name are replaced where they are called.
 STAGES = {
-    "poseda_cli.layouts:read": "recognising; checksums not yet done",
+    "poseda_cli.layouts:find": "recognising",
+    "poseda_cli.layouts:read_groups_lazily": "reading: checksums not yet done",
     "zipfile:ZipExtFile.read": "reading the source: inflating",
     "poseda_cli.storage.npz:NpzArchive.tree": "reading the source: unpickling",
     "poseda_cli.layouts.videopose3d:read": "reading the source: camera space, checks",
     "poseda_cli.layouts.mpi_inf_3dhp_test:read": "reading the target",
     "poseda_cli.pipeline:prepare": "placing",
-    "poseda_cli.alignment:Alignment.chunks": MOVING,
-    "poseda_cli.exports.poseda:normalise_points": "normalising the projections",
-    "poseda_cli.output:write_output": "writing",
-    "os:fsync": "writing: fsync",
+    "poseda_cli.output:write_output": "aligning",
+    "os:fsync": "fsync",
     "poseda_cli.alignment:Alignment.summary": "the summary",
 }
-IMPORTS = ", ".join(["poseda_cli.commands.app", "h5py", *(place.partition(":")[0] for place in STAGES)])
+# What the threads do in some of these stages.
+WORK = {
+    "placing": {
+        "placing: depths": ("poseda_cli.global_position:depths_of_block",),
+        "placing: where the source is in its images": ("poseda_cli.placement:measure_block",),
+        "placing: drawing targets": ("poseda_cli.placement:draw_targets",),
+    },
+    "aligning": {
+        "aligning: drawing targets": ("poseda_cli.alignment:draw_targets",),
+        "aligning: moving and projecting": (
+            "poseda_cli.global_position:root_position",
+            "poseda_cli.global_position:move_root",
+            "poseda_cli.alignment:project_block",
+        ),
+        "aligning: measuring the projections": (
+            "poseda_cli.alignment:Alignment._boxes",
+            "poseda_cli.alignment:errors_of_block",
+        ),
+        "aligning: normalising the projections": ("poseda_cli.exports.poseda:normalise_points",),
+        "aligning: writing": ("h5py:Dataset.__setitem__",),
+    },
+}
+PLACES = [*STAGES, *(place for kinds in WORK.values() for places in kinds.values() for place in places)]
+IMPORTS = ", ".join(["poseda_cli.commands.app", *dict.fromkeys(place.partition(":")[0] for place in PLACES)])
 
 
 class Clock:
-    """Seconds of the main thread by stage, and of all threads within the work on chunks."""
+    """Seconds of the main thread by stage, and of all threads by the kind of their work."""
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = defaultdict(float)
-        self.working = self.measuring = 0.0
+        self.worked: dict[str, float] = defaultdict(float)
         self._stages = [LEFT]
         self._since = time.perf_counter()
         self._lock = threading.Lock()
@@ -87,32 +109,34 @@ class Clock:
             yield
         finally:
             with self._lock:
-                setattr(self, kind, getattr(self, kind) + time.perf_counter() - began)
+                self.worked[kind] += time.perf_counter() - began
 
     def by_stage(self) -> dict[str, float]:
-        """Seconds by stage; threads move and measure at once, so the wall time is split as their work is."""
+        """Seconds by stage; of stages in `WORK` by the kind of work."""
         self._settle()
         found = dict(self.seconds)
-        share = self.measuring / self.working if self.working else 0.0
-        both = found.get(MOVING, 0.0)
-        return {**found, MOVING: both * (1 - share), MEASURING: both * share}
+        for stage, kinds in WORK.items():
+            wall, working = found.pop(stage, 0.0), sum(self.worked[kind] for kind in kinds)
+            for kind in kinds:
+                found[kind] = wall * self.worked[kind] / working if working else 0.0
+        return found
 
 
 def watch(clock: Clock) -> None:
-    """Put the clock around the functions of STAGES, and around the work on chunks."""
-    alignment = importlib.import_module("poseda_cli.alignment")
-    _replace(alignment.Alignment, "_measure", lambda call: _timed(call, lambda: clock.work("measuring")))
-    _replace(alignment, "for_blocks", lambda call: _timed_blocks(call, clock))
+    """Put the clock around the functions of STAGES and WORK."""
     for place, stage in STAGES.items():
-        module, _, path = place.partition(":")
-        *owners, name = path.split(".")
-        owner = functools.reduce(getattr, owners, importlib.import_module(module))
-        wrap = _timed_generator if name == "chunks" else _timed
-        _replace(owner, name, functools.partial(wrap, context=functools.partial(clock.stage, stage)))
+        _watch(place, functools.partial(clock.stage, stage))
+    for kinds in WORK.values():
+        for kind, places in kinds.items():
+            for place in places:
+                _watch(place, functools.partial(clock.work, kind))
 
 
-def _replace(owner: Any, name: str, wrap: Callable[[Any], Any]) -> None:
-    setattr(owner, name, wrap(getattr(owner, name)))
+def _watch(place: str, context: Callable[[], Any]) -> None:
+    module, _, path = place.partition(":")
+    *owners, name = path.split(".")
+    owner = functools.reduce(getattr, owners, importlib.import_module(module))
+    setattr(owner, name, _timed(getattr(owner, name), context))
 
 
 def _timed(call: Callable[..., Any], context: Callable[[], Any]) -> Callable[..., Any]:
@@ -120,27 +144,6 @@ def _timed(call: Callable[..., Any], context: Callable[[], Any]) -> Callable[...
     def timed(*arguments: Any, **named: Any) -> Any:
         with context():
             return call(*arguments, **named)
-
-    return timed
-
-
-def _timed_generator(call: Callable[..., Any], context: Callable[[], Any]) -> Callable[..., Any]:
-    @functools.wraps(call)
-    def timed(*arguments: Any) -> Iterator[Any]:
-        values = call(*arguments)
-        while True:
-            with context():
-                value = next(values, None)
-            if value is None:
-                return
-            yield value
-
-    return timed
-
-
-def _timed_blocks(call: Callable[..., Any], clock: Clock) -> Callable[..., Any]:
-    def timed(work: Callable[[int, int], object], *arguments: Any, **named: Any) -> Any:
-        return call(_timed(work, lambda: clock.work("working")), *arguments, **named)
 
     return timed
 
@@ -178,7 +181,7 @@ def profile(source: Path, target: Path, folder: Path, repeats: int) -> tuple[flo
     for run, cost in zip(runs, costs["watched"], strict=True):
         run[START] = start
         run[LEFT] = cost.seconds - sum(seconds for stage, seconds in run.items() if stage != LEFT)
-    names = [name for stage in STAGES.values() for name in ((MOVING, MEASURING) if stage == MOVING else (stage,))]
+    names = [name for stage in STAGES.values() for name in WORK.get(stage, (stage,))]
     return whole, {name: statistics.median(run.get(name, 0.0) for run in runs) for name in (START, *names, LEFT)}
 
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from poseda_cli.checks.sanity import check_poses, midhip_error, sample
+from poseda_cli.checks.sanity import Inside, check_inside, check_poses, midhip_error, sample
 from poseda_cli.errors import ArchiveError
 from poseda_cli.skeleton import H36M16, H36M17, H36M32, MPI_INF_3DHP17
 from tests.layouts import writers as w
@@ -78,3 +78,36 @@ def test_sample_is_spread_evenly_and_finite():
     assert some[:, 0, 0].tolist() == [value for value in range(0, 5000, 5) if value != 10]
     assert len(sample(poses, most=0)) == 1
     assert len(sample(poses[20:23], most=100)) == 3
+
+
+def outside(rng, count):
+    """Points of which two thirds are outside of their images, some of no place at all."""
+    sizes = np.array([[640, 480], [1920, 1080], [1000, 1002.5]])[rng.integers(3, size=count)]
+    points = rng.uniform(0, 1, (count, 17, 2)) * sizes[:, None]
+    points[rng.random((count, 17)) < 2 / 3] += 5000
+    points[rng.random((count, 17)) < 0.1, 1] = np.nan
+    return points, sizes
+
+
+@pytest.mark.parametrize("count", [1, 2, 7, 60])
+def test_points_outside_are_counted_alike_in_parts(rng, count):
+    points, sizes = outside(rng, count)
+    known = np.isfinite(points).all(-1)
+    width, height = np.median(np.repeat(sizes[:, None], 17, axis=1)[known], axis=0)
+    share = (points[known] > 4999).all(-1).mean()
+    message = rf"^f: m: {share:.0%} of the 2D points lie outside of their images \({width:g} x {height:g}\)"
+    parts = Inside()
+    for start in range(0, count, 4):
+        parts.add(points[start : start + 4], sizes[start : start + 4])
+    with pytest.raises(ArchiveError, match=message):
+        parts.check("f", "m")
+    with pytest.raises(ArchiveError, match=message):
+        check_inside(points, sizes, "f", "m")
+
+
+def test_points_inside_pass_whatever_has_no_numbers():
+    points = np.full((5, 17, 2), np.nan)
+    check_inside(points, np.array([640, 480]), "f", "m")
+    points[:, :9] = 100
+    check_inside(points, np.array([640, 480]), "f", "m")
+    check_inside(points[:0], np.empty((0, 2)), "f", "m")

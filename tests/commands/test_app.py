@@ -108,8 +108,8 @@ def test_completion_is_for_this_command(poseda):
 def test_a_fault_of_ours_is_short_and_leaves_the_details_in_a_file(tmp_path):
     script = (
         "import sys, poseda_cli.layouts as layouts\n"
-        "def read(*arguments):\n    raise ZeroDivisionError('of course')\n"
-        "layouts.read = read\n"
+        "def find(*arguments):\n    raise ZeroDivisionError('of course')\n"
+        "layouts.find = find\n"
         "from poseda_cli.commands.app import main\nmain()\n"
     )
     result = subprocess.run(

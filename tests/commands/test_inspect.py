@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import subprocess
+import sys
 
 import h5py
 import numpy as np
@@ -119,6 +121,20 @@ def test_results_on_stdout_and_the_rest_on_stderr(poseda, source_file, tmp_path)
     assert loud.stderr == "1 of 2 cannot be used as it is\n"
     assert quiet.stderr == ""
     assert list(tmp_path.iterdir()) == []
+
+
+def test_where_nobody_watches_there_is_no_bar(source_file):
+    script = (
+        "import sys\n"
+        "from poseda_cli.commands.app import main\n"
+        "try: main()\n"
+        "finally: print(*sys.modules, file=sys.stderr)\n"
+    )
+    arguments = [sys.executable, "-c", script, "inspect", source_file]
+    modules = subprocess.run(arguments, capture_output=True, text=True, check=True, timeout=60).stderr.split()
+    assert "poseda_cli.inspection" in modules
+    assert "tqdm" not in modules
+    assert "pydantic" not in modules
 
 
 def test_layout_that_is_demanded(inspected, poseda, source_file):

@@ -1,11 +1,13 @@
+import h5py
 import numpy as np
 import pytest
 
-from poseda_cli.errors import ArchiveError, InputError, UnknownLayoutError
+from poseda_cli.errors import ArchiveError, DamagedArchiveError, InputError, UnknownLayoutError, UnsafeArchiveError
 from poseda_cli.layouts import read
 
 from . import writers as w
 from . import writers_h36m as h
+from .streams import assert_refused_alike, assert_streams_as_read, read_few_rows, read_lazily
 
 WALK = h.world_mm(9, "Walking", 1)
 
@@ -129,8 +131,10 @@ WRONG = {
 
 @pytest.mark.parametrize(("change", "said"), WRONG.values(), ids=WRONG)
 def test_content_that_is_not_what_the_layout_says(change, said, tmp_path):
+    path = one(tmp_path, change(fetched()))
     with pytest.raises(ArchiveError, match=rf"annot\.h5: .*({said})"):
-        read(one(tmp_path, change(fetched())))
+        read(path)
+    assert_refused_alike(path)
 
 
 REFUSED = {
@@ -159,8 +163,135 @@ def test_same_sequence_twice(tmp_path):
     one(tmp_path, h.fetched(WALK[:4], "S1", (14, 2)), "copy/S1/Walking-2")
     with pytest.raises(InputError, match="are both S1 Walking"):
         read(tmp_path)
+    assert_refused_alike(tmp_path)
 
 
 def test_known_defects_are_told(tmp_path):
     found = read(h.write_h10(tmp_path / "annot.h5", h.fetched(WALK, "S9", (5, 2))))
     assert "s9-damaged" in codes(found)
+
+
+# Left in the files
+
+
+@pytest.fixture(params=[65_536, 7])
+def piece(request, monkeypatch):
+    """How many rows are read at once; 7 end amid cameras."""
+    read_few_rows(monkeypatch, request.param)
+    return request.param
+
+
+def long(frames, subject="S1", ids=(14, 2), **changes):
+    """Many frames of a person that moves on: checks look at some of them."""
+    away = np.linspace(0, 300, frames)[:, None, None] * [1, -1, 0]
+    return h.fetched(np.resize(WALK, (frames, 32, 3)) + away, subject, ids, stride=1, **changes)
+
+
+def with_rows(parts, rows):
+    return {name: values if name.startswith("intrin") else values[rows] for name, values in parts.items()}
+
+
+ORDERS = {
+    "one camera after the other": lambda frames: np.arange(4 * frames),
+    "the last camera first": lambda frames: np.roll(np.arange(4 * frames), frames),
+    "in turns": lambda frames: np.arange(4 * frames).reshape(4, frames).T.ravel(),
+    "at random": lambda frames: np.random.default_rng(5).permutation(4 * frames),
+    "the first row last": lambda frames: np.roll(np.arange(4 * frames), -1),
+    "backwards in time": lambda frames: np.arange(4 * frames).reshape(4, frames)[:, ::-1].ravel(),
+}
+
+
+@pytest.mark.parametrize("order", ORDERS.values(), ids=ORDERS)
+def test_streamed_as_read_in_any_order_of_rows(order, piece, tmp_path):
+    parts = with_rows(long(30), order(30))  # its row 119 is the first of a piece of 7
+    one(tmp_path, parts)
+    one(tmp_path, long(9, "S9", (5, 2)), "processed/S9/Eating-2")
+    found = assert_streams_as_read(tmp_path)
+    cameras = parts["camera"].tolist()
+    expected = [
+        row
+        for camera in dict.fromkeys(cameras)
+        for row in sorted(range(120), key=lambda row: parts["frame"][row])
+        if cameras[row] == camera
+    ]
+    assert found.load(0, len(found)).rows.tolist() == [*expected, *range(120, 156)]
+
+
+@pytest.mark.parametrize("frames", [199, 200, 399, 400, 999, 1000, 1999, 2000, 2345])
+def test_streamed_as_read_however_many_poses_are_checked(frames, tmp_path, monkeypatch):
+    read_few_rows(monkeypatch, 300)
+    parts = long(frames, cameras=w.CAMERAS[:1])
+    parts["pose/2d"][frames // 2 :: 5, 6] = 0  # a joint that is used, and one that is not
+    parts["pose/2d"][frames // 3 :: 5, 4] = 0
+    parts["pose/3d"][3, 8, 1] = np.nan
+    found = assert_streams_as_read(one(tmp_path, parts))
+    missing = len(range(frames // 2, frames, 5))
+    assert f"{missing:,} 2D poses have joints at 0, 0" in found.origin.problems[-1].message
+
+
+@pytest.mark.parametrize("dtype", ["<f4", ">f8", "<i4", "<i2"])
+def test_streamed_as_read_whatever_the_numbers_are(dtype, piece, tmp_path):
+    parts = long(40)
+    parts["pose/3d"] = parts["pose/3d"].round(2).astype(dtype)
+    if dtype.endswith("4"):
+        parts["camera"] = parts["camera"].astype("u4")
+    if dtype[1] == "i":  # whole millimetres project half a pixel off
+        parts["pose/2d"] = h.pixels(parts["pose/3d"][:40].astype(float), w.CAMERAS[0])
+        parts["pose/3d"] = parts["pose/3d"][:40]
+        parts |= {name: parts[name][:40] for name in ("camera", "frame", "subject", "action", "subaction")}
+    assert_streams_as_read(one(tmp_path, parts))
+
+
+@pytest.mark.parametrize("change", [lambda points: points + 3, lambda points: points / 1000], ids=["moved", "tiny"])
+def test_the_same_poses_are_looked_at(change, piece, tmp_path):
+    """Each tenth by most checks, each second by that of pixels."""
+    parts = long(2100, cameras=w.CAMERAS[:1])
+    parts["pose/2d"][::10] = change(parts["pose/2d"][::10])
+    path = one(tmp_path, parts)
+    assert_refused_alike(path)
+    with pytest.raises(ArchiveError, match="px beside"):
+        read_lazily(path)
+
+
+def test_arms_exchanged_are_refused_alike(piece, tmp_path):
+    """Most joints project as they should."""
+    parts = long(500)
+    joints = np.arange(32)
+    joints[[17, 18, 19, 25, 26, 27]] = 25, 26, 27, 17, 18, 19
+    path = one(tmp_path, parts | {"pose/2d": parts["pose/2d"][:, joints]})
+    with pytest.raises(InputError, match="S1 Walking, camera 54138969: left and right of the arms are exchanged"):
+        read_lazily(path)
+    assert_refused_alike(path)
+
+
+def test_a_number_that_comes_after_many(piece, tmp_path):
+    parts = long(40)
+    parts["subaction"][-1] = 1
+    assert_refused_alike(one(tmp_path, parts))
+
+
+def test_poses_that_are_damaged_are_refused_before_any_is_asked_for(tmp_path):
+    path = one(tmp_path, long(400))
+    with h5py.File(path, "r+") as file:
+        values = file["pose/2d"][()]
+        del file["pose/2d"]
+        file.create_dataset("pose/2d", data=values, chunks=(100, 32, 2), compression="gzip", fletcher32=True)
+        place = file["pose/2d"].id.get_chunk_info(15).byte_offset
+    damaged = bytearray(path.read_bytes())
+    damaged[place + 40] ^= 255
+    path.write_bytes(damaged)
+    with pytest.raises(DamagedArchiveError, match="pose/2d: damaged HDF5"):
+        read_lazily(path)
+
+
+@pytest.mark.parametrize(("rows", "member"), [(2**40, "subject"), (2**23, "pose/3d")])
+def test_absurd_sizes_are_refused(rows, member, tmp_path):
+    path = tmp_path / "annot.h5"
+    numbers = {"camera": 54138969, "frame": 1, "subject": 1, "action": 14, "subaction": 2}
+    with h5py.File(path, "w") as file:
+        for name, value in numbers.items():
+            file.create_dataset(name, (rows,), "i4", chunks=(1 << 16,), fillvalue=value)
+        for name, width in (("pose/3d", 3), ("pose/2d", 2)):
+            file.create_dataset(name, (rows, 32, width), "f8", chunks=(64, 32, width))
+    with pytest.raises(UnsafeArchiveError, match=f"{member}: claims"):
+        read(path)

@@ -4,10 +4,11 @@ import h5py
 import numpy as np
 import pytest
 
-from poseda_cli.errors import ArchiveError, InputError, UnknownLayoutError
+from poseda_cli.errors import ArchiveError, DamagedArchiveError, InputError, UnknownLayoutError, UnsafeArchiveError
 from poseda_cli.layouts import read
 
 from . import writers as w
+from .streams import assert_refused_alike, assert_streams_as_read, read_few_rows, read_lazily
 
 REAL = Path(__file__).resolve().parents[3] / "shared" / "data" / "mpi_inf_3dhp_test_set" / "TS5" / "annot_data.mat"
 EXACT = [joint for joint in range(17) if joint not in (8, 11, 15)]  # all but the hips and the spine
@@ -42,6 +43,7 @@ def test_valid_frames_only(tmp_path):
 def test_no_valid_frame(tmp_path):
     with pytest.raises(InputError, match="no frame is valid"):
         read(ts5(tmp_path / "TS5" / "annot_data.mat", valid=np.zeros(6)))
+    assert_refused_alike(tmp_path)
 
 
 def test_one_sequence_without_a_valid_frame(tmp_path):
@@ -79,6 +81,7 @@ def test_same_sequence_twice(tmp_path):
         ts5(tmp_path / place / "TS5" / "annot_data.mat", seen=w.mpi_view(6, seed=index))
     with pytest.raises(InputError, match="both TS5"):
         read(tmp_path)
+    assert_refused_alike(tmp_path)
 
 
 WRONG = {
@@ -94,6 +97,7 @@ WRONG = {
 def test_content_that_is_not_what_the_layout_says(changes, said, tmp_path):
     with pytest.raises(ArchiveError, match=rf"^annot_data\.mat: .*{said}"):
         read(ts5(tmp_path / "TS5" / "annot_data.mat", **changes))
+    assert_refused_alike(tmp_path)
 
 
 @pytest.mark.parametrize("missing", ["annot2", "annot3", "valid_frame"])
@@ -113,6 +117,131 @@ def test_data_set_without_values(name, tmp_path):
         file[name] = h5py.Empty("f8")
     with pytest.raises(ArchiveError, match=r"annot_data\.mat"):
         read(path)
+
+
+# Left in the files
+
+
+@pytest.fixture(params=[65_536, 7])
+def piece(request, monkeypatch):
+    """How many rows are read at once."""
+    read_few_rows(monkeypatch, request.param)
+    return request.param
+
+
+def moving(frames):
+    """A person that moves on: checks look at some of the frames."""
+    return np.resize(w.mpi_view(9), (frames, 17, 3)) + np.linspace(0, 300, frames)[:, None, None] * [1, -1, 1]
+
+
+def every(step, frames, first=0):
+    valid = np.zeros(frames)
+    valid[first::step] = 1
+    return valid
+
+
+VALID = {
+    "all": np.ones(101),
+    "none before the 40th": every(1, 101, 40),
+    "each third": every(3, 101, 2),
+    "hardly any": every(40, 101, 5),
+    "one": every(101, 101, 50),
+    "at random": np.random.default_rng(4).integers(0, 2, 101),
+}
+
+
+@pytest.mark.parametrize("valid", VALID.values(), ids=VALID)
+def test_streamed_as_read_whichever_frames_are_valid(valid, piece, tmp_path):
+    ts5(tmp_path / "TS1" / "annot_data.mat", seen=w.mpi_view(9), lens=w.MPI_LENSES["TS1"])
+    ts5(tmp_path / "TS5" / "annot_data.mat", seen=moving(101), valid=valid)
+    ts5(tmp_path / "TS3" / "annot_data.mat", seen=w.mpi_view(5), valid=np.zeros(5))
+    assert_streams_as_read(tmp_path)
+
+
+@pytest.mark.parametrize("count", [199, 200, 399, 400, 999, 1000, 1999, 2000, 2345])
+def test_streamed_as_read_however_many_poses_are_checked(count, tmp_path, monkeypatch):
+    read_few_rows(monkeypatch, 300)
+    seen, valid = moving(2 * count), every(2, 2 * count)
+    pixels = w.mpi_pixels(seen, w.TS5_CAMERA)
+    pixels[count::5, 6] = 0
+    seen[2, 8, 1] = np.nan
+    found = assert_streams_as_read(ts5(tmp_path / "TS5" / "annot_data.mat", seen=seen, valid=valid, pixels=pixels))
+    missing = int(valid[count::5].sum())
+    assert f"{missing:,} 2D poses have joints at 0, 0" in found.origin.problems[-1].message
+    assert f"{count:,} of {2 * count:,} frames valid" in found.origin.notes[0]
+
+
+SPECIAL = {
+    "the scaled poses": lambda seen: {"seen": w.universal(seen), "pixels": w.mpi_pixels(seen, w.TS5_CAMERA)},
+    "an unknown camera": lambda seen: {"lens": (1200, 1200, 640, 360)},
+    "about the root": lambda seen: {"seen": seen - seen[:, [14]], "pixels": w.mpi_pixels(seen, w.TS5_CAMERA)},
+    "single precision": lambda seen: {"seen": seen.astype("<f4")},
+    "the other byte order": lambda seen: {"seen": seen.astype(">f8")},
+    "whole millimetres": lambda seen: {"seen": seen.round().astype("<i2"), "lens": w.TS5_CAMERA},
+    "the short TS6": lambda seen: {"seen": moving(784), "lens": w.MPI_LENSES.get("TS6", w.TS5_CAMERA)},
+}
+
+
+@pytest.mark.parametrize("changes", SPECIAL.values(), ids=SPECIAL)
+def test_streamed_as_read_whatever_is_found_out(changes, piece, tmp_path):
+    ts5(tmp_path / "TS6" / "annot_data.mat", **{"seen": moving(50), **changes(moving(50))})
+    assert_streams_as_read(tmp_path)
+
+
+@pytest.mark.parametrize("shape", [(40,), (1, 40), (40, 1), (40, 1, 1)], ids=str)
+def test_streamed_as_read_however_valid_frames_lie(shape, piece, tmp_path):
+    path = ts5(tmp_path / "TS5" / "annot_data.mat", seen=moving(40))
+    with h5py.File(path, "r+") as file:
+        valid = file["valid_frame"][()].reshape(shape)
+        del file["valid_frame"]
+        file["valid_frame"] = valid
+    assert len(assert_streams_as_read(path)) == 27
+
+
+def test_frames_without_an_axis_for_the_camera(piece, tmp_path):
+    path = ts5(tmp_path / "TS5" / "annot_data.mat", seen=moving(40))
+    with h5py.File(path, "r+") as file:
+        for name in ("annot2", "annot3"):
+            values = file[name][:, 0]
+            del file[name]
+            file[name] = values
+    assert_streams_as_read(path)
+
+
+def test_exchanged_sides_are_refused_alike(piece, tmp_path):
+    """Of the arms alone, so that most joints project as they should."""
+    seen, joints = moving(500), np.arange(17)
+    joints[[2, 3, 4, 5, 6, 7]] = 5, 6, 7, 2, 3, 4
+    pixels = w.mpi_pixels(seen, w.TS5_CAMERA)[:, joints]
+    path = ts5(tmp_path / "TS5" / "annot_data.mat", seen=seen, pixels=pixels)
+    with pytest.raises(InputError, match="left and right of the arms are exchanged"):
+        read_lazily(path)
+    assert_refused_alike(path)
+
+
+def test_poses_that_are_damaged_are_refused_before_any_is_asked_for(tmp_path):
+    path = ts5(tmp_path / "TS5" / "annot_data.mat", seen=moving(400))
+    with h5py.File(path, "r+") as file:
+        values = file["annot3"][()]
+        del file["annot3"]
+        file.create_dataset("annot3", data=values, chunks=(100, 1, 17, 3), fletcher32=True)
+        info = file["annot3"].id.get_chunk_info(2)
+    damaged = bytearray(path.read_bytes())
+    damaged[512 + info.byte_offset + 40] ^= 255
+    path.write_bytes(damaged)
+    with pytest.raises(DamagedArchiveError, match="annot3: damaged HDF5"):
+        read_lazily(path)
+    assert_refused_alike(path)
+
+
+@pytest.mark.parametrize(("rows", "member"), [(2**40, "valid_frame"), (2**24, "annot3")])
+def test_absurd_sizes_are_refused(rows, member, tmp_path):
+    with h5py.File(tmp_path / "annot_data.mat", "w") as file:
+        file.create_dataset("valid_frame", (rows, 1), "u1", chunks=(1 << 16, 1), fillvalue=1)
+        for name, width in (("annot3", 3), ("annot2", 2)):
+            file.create_dataset(name, (rows, 1, 17, width), "f8", chunks=(64, 1, 17, width))
+    with pytest.raises(UnsafeArchiveError, match=f"{member}: claims"):
+        read(tmp_path)
 
 
 @pytest.mark.skipif(not REAL.exists(), reason=f"no {REAL}")

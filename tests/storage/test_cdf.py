@@ -78,3 +78,7 @@ def test_without_cdflib(path, monkeypatch):
         open_archive(path)
     assert str(caught.value) == ("Walking 1.cdf: a CDF file; reading it takes cdflib: pip install 'poseda[cdf]'.")
     assert caught.value.code == "missing-extra"
+
+
+def test_decoded_are_the_bytes_of_all_variables(path):
+    assert open_archive(path).decoded == 7 * 96 * 4

@@ -216,3 +216,11 @@ def test_read_of_a_zip_equals_that_of_its_folder(tmp_path):
     np.testing.assert_array_equal(zipped.poses_3d, folder.poses_3d)
     assert zipped.sequences == folder.sequences
     assert [file.name for file in zipped.origin.files] == ["test_set.zip"]
+
+
+def test_size_is_that_of_the_unpacked_bytes(tmp_path):
+    (tmp_path / "people.json").write_bytes(b"[" + b" " * 998 + b"]")
+    with zipfile.ZipFile(tmp_path / "h36m.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.write(tmp_path / "people.json", "S1/people.json")
+    (zipped,) = zipped_files(tmp_path / "h36m.zip", "h36m.zip")
+    assert LocalFile(tmp_path / "people.json", "people.json").size == zipped.size == 1000

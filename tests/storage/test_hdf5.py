@@ -146,3 +146,10 @@ def test_matlab_file_that_was_cut(length, tmp_path):
     path.write_bytes(matlab(path)[:length])
     with pytest.raises(DamagedArchiveError, match=r"^annot_data\.mat: .*fetch it again"):
         open_archive(path)
+
+
+def test_decoded_are_the_bytes_of_all_data_sets(tmp_path):
+    with h5py.File(tmp_path / "poses.h5", "w") as file:
+        file.create_dataset("poses", data=np.zeros((500, 17, 3), np.float32), compression="gzip")
+        file["intrinsics/54138969"] = np.zeros(4)
+    assert open_archive(tmp_path / "poses.h5").decoded == 500 * 17 * 3 * 4 + 4 * 8

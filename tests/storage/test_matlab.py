@@ -154,3 +154,21 @@ def test_without_scipy_the_extra_is_named(saved, monkeypatch):
     monkeypatch.setitem(sys.modules, "scipy.io", None)
     with pytest.raises(MissingExtraError, match=r"^annot\.mat: a MATLAB v5 file; .* pip install 'poseda\[mat\]'"):
         open_archive(saved)
+
+
+def test_decoded_are_the_bytes_of_all_variables_compressed_or_not(tmp_path):
+    for compressed in (False, True):
+        scipy.io.savemat(tmp_path / "annot.mat", CONTENT, do_compression=compressed)
+        if not compressed:
+            # Without the file's head, and the tag of each variable.
+            expected = (tmp_path / "annot.mat").stat().st_size - 128 - 8 * len(CONTENT)
+        assert open_archive(tmp_path / "annot.mat").decoded == expected
+
+
+def test_decoded_of_a_variable_that_does_not_inflate_is_not_known(tmp_path):
+    head = b"MATLAB 5.0 MAT-file".ljust(124) + b"\x00\x01IM"
+    (tmp_path / "x.mat").write_bytes(head + np.array([15, 16], "<u4").tobytes() + bytes(16))
+    archive = open_archive(tmp_path / "x.mat")
+    assert archive.decoded == 0
+    with pytest.raises(ArchiveError, match=r"^x\.mat: damaged MATLAB file"):
+        archive.members  # noqa: B018

@@ -96,3 +96,8 @@ def test_asked_for_the_other_kind(tmp_path):
     for look in (archive.tree, archive.outline):
         with pytest.raises(ArchiveError, match=r"^numbers\.npy: content: .*expected an object array"):
             look(CONTENT)
+
+
+def test_decoded_are_the_bytes_of_the_file(tmp_path):
+    np.save(tmp_path / "poses.npy", np.zeros((5, 17, 3)))
+    assert open_archive(tmp_path / "poses.npy").decoded == 128 + 5 * 17 * 3 * 8

@@ -182,11 +182,15 @@ def test_object_members_that_lie(payload, tmp_path):
 
 
 def test_zip_bomb_is_refused_from_its_directory(tmp_path):
-    bomb = [(f"{name}.npy", bytes(LIMIT // 2 + 1)) for name in "ab"]
+    bomb = [(f"{name}.npy", npy((LIMIT,), "|u1", bytes(LIMIT))) for name in "ab"]
     path = pack(tmp_path / "bomb.npz", bomb, zipfile.ZIP_DEFLATED)
     assert path.stat().st_size < 10_000
-    with pytest.raises(UnsafeArchiveError, match=f"limit is {LIMIT:,}"):
-        NpzArchive(LocalFile(path, "bomb.npz"), LIMIT)
+    archive = NpzArchive(LocalFile(path, "bomb.npz"), LIMIT)
+    for read in (archive.array, archive.tree):
+        with pytest.raises(UnsafeArchiveError, match=rf"^bomb\.npz: a: 1,\d+,\d+ bytes when unpacked; .* {LIMIT:,}\."):
+            read("a")
+    with pytest.raises(UnsafeArchiveError, match=rf"^bomb\.npz: 2,\d+,\d+ bytes when unpacked; .* {2 * LIMIT:,}\."):
+        NpzArchive(LocalFile(path, "bomb.npz"), LIMIT, 2 * LIMIT)
 
 
 def test_directory_that_understates_a_size(tmp_path):
@@ -358,3 +362,10 @@ def test_mutated_archives_give_the_right_data_or_our_errors(small, tmp_path, cha
     cut, keep = int(cut * len(data)), int(keep * len(data))
     (tmp_path / "poses.npz").write_bytes(bytes(mutated[:cut]) + inserted + bytes(mutated[min(cut, keep) :]))
     assert_right_or_refused(tmp_path / "poses.npz", expected)
+
+
+@pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
+def test_decoded_are_the_bytes_of_all_members_with_their_headers(save, tmp_path):
+    save(tmp_path / "poses.npz", poses=np.zeros((5, 17, 3)), camera=np.zeros(5, np.uint16))
+    # NumPy pads headers to 128 bytes.
+    assert open_archive(tmp_path / "poses.npz").decoded == 128 + 5 * 17 * 3 * 8 + 128 + 5 * 2

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import zipfile
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -98,3 +99,23 @@ def test_same_content_same_bytes_on_any_number_of_cores(compression, arrays, tmp
         write_object_npz(tmp_path / f"{threads} tree.npz", trees(arrays), compression=compression)
     assert (tmp_path / "1.npz").read_bytes() == (tmp_path / "5.npz").read_bytes()
     assert (tmp_path / "1 tree.npz").read_bytes() == (tmp_path / "5 tree.npz").read_bytes()
+
+
+@pytest.mark.parametrize("compression", ["none", *COMPRESSED])
+def test_writing_is_told_of_in_bytes_of_the_arrays(compression, tmp_path):
+    """A large array in several steps; names and heads count nothing."""
+    arrays = {"large": np.zeros((3, 1 << 20)), "small": np.zeros(7, np.uint8)}
+    for write in (write_npz, write_object_npz):
+        told = []
+
+        @contextmanager
+        def progress(label, total, unit, told=told):
+            told.append((label, total, unit))
+            yield told.append
+
+        write(tmp_path / "told.npz", arrays, compression=compression, progress=progress)
+        write(tmp_path / "silent.npz", arrays, compression=compression)
+        assert told[0] == ("writing", 3 * 8 * (1 << 20) + 7, "B")
+        assert sum(told[1:]) == 3 * 8 * (1 << 20) + 7
+        assert sum(step > 0 for step in told[1:]) > 4
+        assert (tmp_path / "told.npz").read_bytes() == (tmp_path / "silent.npz").read_bytes()

@@ -8,7 +8,7 @@ import pytest
 from poseda_cli.storage.files import LocalFile
 from poseda_cli.storage.npz import NpzArchive
 from poseda_cli.storage.npz_writer import write_object_npz
-from poseda_cli.storage.pickle_writer import pickled
+from poseda_cli.storage.pickle_writer import payload, pickled
 from poseda_cli.storage.pickles import read_pickle
 
 from .compare import assert_same
@@ -103,3 +103,9 @@ def test_members_carry_the_stamp_of_savez(tmp_path):
 def test_other_content_is_refused(value):
     with pytest.raises(TypeError, match="cannot be written into a pickle"):
         dumped({"S1": value})
+
+
+def test_payload_is_the_bytes_of_all_arrays():
+    tree = {"S1": {"Walking 1": [np.zeros((4, 2), np.float32), (np.zeros(3, np.int16), "text")]}, "n": 5, "none": None}
+    assert payload(tree) == 4 * 2 * 4 + 3 * 2
+    assert payload({}) == 0

@@ -93,3 +93,8 @@ def test_no_arrays(tmp_path):
 def test_other_text_is_foreign(tmp_path):
     with pytest.raises(ForeignFileError, match="not an archive that poseda reads"):
         open_archive(written(tmp_path, b"frame;x;y\n", "poses.csv"))
+
+
+def test_decoded_are_the_bytes_of_the_file(tmp_path):
+    (tmp_path / "people.json").write_text('[{"image_id": 1}]')
+    assert open_archive(tmp_path / "people.json").decoded == 17

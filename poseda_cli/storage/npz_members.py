@@ -1,0 +1,111 @@
+"""Numeric members of npz archives, read some rows at a time."""
+
+from __future__ import annotations
+
+import math
+import zipfile
+from collections.abc import Callable
+from typing import IO, Any, BinaryIO
+
+import numpy as np
+
+from poseda_cli.errors import ArchiveError, UnsafeArchiveError
+from poseda_cli.storage.npy import PIECE, expect_end, read_into, read_numeric_header
+
+# Of a member's head in the zip: its length without name and extra field, and where their lengths are.
+HEAD, LENGTHS = 30, 26
+
+
+class MemberRows:
+    """The rows of a numeric member.
+
+    A checksum is of all of a member, so its bytes are read forward, in a stream that stays open, until its end has
+    been there once; where an earlier row is asked for, from the beginning again. A member that is not deflated is
+    then read where its rows lie.
+
+    Parameters
+    ----------
+    name, member : for messages
+    entry : of the member in the zip's directory
+    open_file : opens the zip
+    open_member : opens the member
+    most : limit of the bytes of the whole member
+    largest : limit of what is read at once, bytes
+
+    Raises
+    ------
+    ArchiveError : an object array
+    DamagedArchiveError : no npy, or other sizes than its header says
+    UnsafeArchiveError : a size or a dtype that pose data does not have
+    """
+
+    def __init__(
+        self,
+        name: str,
+        member: str,
+        entry: zipfile.ZipInfo,
+        open_file: Callable[[], BinaryIO],
+        open_member: Callable[[], IO[bytes]],
+        most: int,
+        largest: int,
+    ) -> None:
+        self._name, self._member, self._entry = name, member, entry
+        self._open_file, self._open_member, self._largest = open_file, open_member, largest
+        self._stream: IO[bytes] | None = open_member()
+        self._shape, fortran, self._dtype = read_numeric_header(self._stream, entry.file_size, name, member, most)
+        # In Fortran's order the values of a row lie apart; without a dimension there is none.
+        self.by_rows = len(self._shape) == 1 or (len(self._shape) > 1 and not fortran)
+        self._begin = self._stream.tell()
+        self._checked = False
+
+    def read(self, start: int, stop: int) -> np.ndarray[Any, Any]:
+        """Some rows, native in byte order.
+
+        Raises
+        ------
+        ArchiveError : its values do not lie row by row
+        UnsafeArchiveError : more than the limit
+        EOFError, zipfile.BadZipFile, zlib.error : damaged
+        """
+        if not self.by_rows:
+            raise ArchiveError(self._name, "its values do not lie row by row", self._member)
+        start, stop, _ = slice(start, stop).indices(self._shape[0])
+        shape = (max(stop - start, 0), *self._shape[1:])
+        width = math.prod(self._shape[1:]) * self._dtype.itemsize
+        if (size := shape[0] * width) > self._largest:
+            raise UnsafeArchiveError(
+                self._name, f"claims {size:,} bytes; the limit is {self._largest:,}.", self._member
+            )
+        values = np.empty(math.prod(shape), self._dtype)
+        if self._checked and self._entry.compress_type == zipfile.ZIP_STORED:
+            self._read_in_place(self._begin + start * width, values)
+        else:
+            self._read_forward(self._begin + start * width, values)
+        return values.astype(self._dtype.newbyteorder("="), copy=False).reshape(shape)
+
+    def _read_in_place(self, place: int, values: np.ndarray[Any, Any]) -> None:
+        with self._open_file() as file:
+            file.seek(self._entry.header_offset + LENGTHS)
+            name, extra = np.frombuffer(file.read(4), "<u2").tolist()
+            file.seek(self._entry.header_offset + HEAD + name + extra + place)
+            read_into(file, values)
+
+    def _read_forward(self, place: int, values: np.ndarray[Any, Any]) -> None:
+        stream = self._stream
+        if stream is None or stream.tell() > place:
+            self.close()
+            self._stream = stream = self._open_member()
+        while (gap := place - stream.tell()) > 0:
+            if not stream.read(min(gap, PIECE)):
+                raise EOFError("the member ends early")
+        read_into(stream, values)
+        if stream.tell() == self._entry.file_size:
+            expect_end(stream, self._name, self._member)
+            self._checked = True
+            self.close()
+
+    def close(self) -> None:
+        """Let go of the stream."""
+        if self._stream is not None:
+            self._stream.close()
+        self._stream = None
