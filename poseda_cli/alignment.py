@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 
 from poseda_cli import global_position as gpa
 from poseda_cli._version import VERSION
-from poseda_cli.blocks import for_blocks
+from poseda_cli.blocks import cores, for_blocks
 from poseda_cli.cameras import Floats
 from poseda_cli.chunks import Chunk
 from poseda_cli.dataset import PoseDataset, PoseHeads
-from poseda_cli.measurement import DEPTH, ERROR, errors_of_block, normalise_boxes, project_block
+from poseda_cli.measurement import DEPTH, ERROR, errors_of_boxes, normalise_boxes, project_block
 from poseda_cli.options import AlignOptions
 from poseda_cli.pairing import draw_targets
 from poseda_cli.placement import UNALIGNED, Placement
@@ -129,33 +129,39 @@ class Alignment:
         source, index = np.asarray(poses.poses_3d), poses.rows
         if not kept.all():
             source, index, drawn, depth = source[kept], index[kept], drawn[kept], depth[kept]
-        camera = self.target.camera[drawn]
+        box = self.target.boxes.take(drawn, axis=0)[:, :DEPTH]
+        camera = self.target.camera.take(drawn)
+        pixels = self._pixels.take(camera, axis=0)
+        position = gpa.root_position(depth, box, self.target.normalised.take(camera, axis=0))
         poses_3d = np.empty((len(drawn), len(self.skeleton), 3), np.float32)
         poses_2d = np.empty((len(drawn), len(self.skeleton), 2), np.float32)
-        measures = np.empty((len(drawn), ERROR + 1), np.float32)
-        off, outside = np.zeros(len(drawn), np.float32), np.zeros(len(drawn), bool)
+        seen, outside = np.empty((4, len(drawn)), np.float32), np.empty(len(drawn), bool)
 
         def work(start: int, stop: int) -> None:
             rows = slice(start, stop)
-            box, cameras = self.target.boxes[drawn[rows], :DEPTH], camera[rows]
-            position = gpa.root_position(depth[rows], box, self.target.normalised[cameras])
-            gpa.move_root(source[rows], self._root, position, out=poses_3d[rows])
-            image = project_block(gpa.joint_major(poses_3d[rows]), self._pixels[cameras])
+            gpa.move_root(source[rows], self._root, position[rows], out=poses_3d[rows])
+            image = project_block(gpa.joint_major(poses_3d[rows]), pixels[rows])
             poses_2d[rows] = image.transpose(2, 0, 1)
-            found = self._boxes(image, self._pixels[cameras, 4:])
-            measures[rows, :DEPTH], measures[rows, DEPTH] = found, depth[rows]
-            measures[rows, ERROR], off[rows] = errors_of_block(found, box)
-            outside[rows] = ((image < 0) | (image >= self._pixels[cameras, 4:].T)).any((0, 1))
+            low, high = gpa.extremes_of_block(image)
+            outside[rows] = ((low < 0) | (high >= pixels[rows, 4:].T)).any(0)
+            if not isinstance(self._joints, slice):
+                low, high = gpa.extremes_of_block(image, self._joints)
+            seen[:, rows] = *(high - low), *image[self._root]
 
-        for_blocks(work, len(drawn), self._jobs)
-        self._measures[done : done + len(drawn)] = measures
-        worst = float(measures[:, ERROR].max(initial=0)), float(off.max(initial=0))
-        self._fit = self._fit.and_of(Fit(*worst, int(outside.sum())))
+        # Memory is what limits this; one core is left for whoever writes the chunk before this one.
+        for_blocks(work, len(drawn), max(1, (self._jobs or cores()) - 1))
+        self._measure(done, normalise_boxes(seen.T, pixels[:, 4:], self.screen), box, depth, outside)
         targets = self.target.dataset.rows[self.target.rows[drawn]]
         return Chunk(poses_3d, poses_2d, camera, index, targets)
 
-    def _boxes(self, image: Floats, size: Floats) -> Floats:
-        return normalise_boxes(gpa.boxes_of_block(image, self._root, self._joints).T, size, self.screen)
+    def _measure(self, done: int, seen: Floats, wanted: Floats, depth: Floats, outside: NDArray[np.bool_]) -> None:
+        """What the summary needs to know of poses that have been projected; `done` were so before."""
+        measures = np.empty((len(seen), ERROR + 1), np.float32)
+        measures[:, :DEPTH], measures[:, DEPTH] = seen, depth
+        measures[:, ERROR], off = errors_of_boxes(seen, wanted)
+        self._measures[done : done + len(seen)] = measures
+        worst = float(measures[:, ERROR].max(initial=0)), float(off.max(initial=0))
+        self._fit = self._fit.and_of(Fit(*worst, int(outside.sum())))
 
     def _unaligned_chunk(self, poses: PoseDataset, kept: NDArray[np.int64]) -> Chunk:
         poses_3d, camera = np.asarray(poses.poses_3d)[kept], poses.camera[kept]

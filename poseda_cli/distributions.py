@@ -119,11 +119,14 @@ def distances(first: Floats, second: Floats, rounding: float = 0.0) -> tuple[flo
     levels = (reached[:-1] * n + m - 1) // m
     crossing = np.clip(many[levels - 1], steps[:-1], steps[1:])
     crossed = np.searchsorted(many, crossing, side="left")
-    sums = _sums_below(many, np.concatenate([before, crossed, after[-1:], [n]]))
+    # Steps and crossings take turns, so that their ranks ascend.
+    ranks = np.empty(2 * len(steps) + 1, np.int64)
+    ranks[:-2:2], ranks[1:-2:2], ranks[-2:] = before, crossed, (after[-1], n)
+    sums = _sums_below(many, ranks)
     steps, crossing = steps.astype(np.float64), crossing.astype(np.float64)
     # Integrals of F up to these places.
-    at_steps = (before * steps - sums[: len(steps)]) / n
-    at_crossing = (crossed * crossing - sums[len(steps) : -2]) / n
+    at_steps = (before * steps - sums[:-2:2]) / n
+    at_crossing = (crossed * crossing - sums[1:-2:2]) / n
     height = reached[:-1] / m
     below = height * (crossing - steps[:-1]) - (at_crossing - at_steps[:-1])
     above = (at_steps[1:] - at_crossing) - height * (steps[1:] - crossing)
@@ -135,14 +138,13 @@ def distances(first: Floats, second: Floats, rounding: float = 0.0) -> tuple[flo
 
 
 def _sums_below(values: Floats, ranks: NDArray[np.int64]) -> Floats:
-    """For each rank the sum of that many first values, without the sums in between."""
-    ends, place = np.unique(ranks, return_inverse=True)
-    starts = np.concatenate([[0], ends[:-1]])
+    """For each rank, in ascending order, the sum of that many first values, without the sums in between."""
+    starts = np.concatenate([[0], ranks[:-1]])
     # Of an empty piece reduceat gives the value at its start.
-    filled = ends > starts
-    pieces = np.zeros(len(ends))
-    pieces[filled] = np.add.reduceat(values[: ends[-1]], starts[filled], dtype=np.float64)
-    return np.cumsum(pieces)[place]
+    filled = ranks > starts
+    pieces = np.zeros(len(ranks))
+    pieces[filled] = np.add.reduceat(values[: ranks[-1]], starts[filled], dtype=np.float64)
+    return np.cumsum(pieces)
 
 
 def histograms(samples: Mapping[str, Floats], bins: int = BINS) -> dict[str, Any]:

@@ -133,9 +133,15 @@ def joint_major(poses: Floats) -> Floats:
 
 def boxes_of_block(major: Floats, root: int, joints: Joints) -> Floats:
     """As `boxes`, from a (J, C, B) block; returns (4, B)."""
-    x, y = major[joints, 0], major[joints, 1]
+    low, high = extremes_of_block(major[:, :2], joints)
     with np.errstate(invalid="ignore"):  # infinities, which callers filter out
-        return np.stack([x.max(0) - x.min(0), y.max(0) - y.min(0), major[root, 0], major[root, 1]])
+        return np.concatenate([high - low, major[root, :2]])
+
+
+def extremes_of_block(major: Floats, joints: Joints = slice(None)) -> tuple[Floats, Floats]:
+    """The least and the greatest of each coordinate of a (J, C, B) block, (C, B) each."""
+    chosen = major[joints]
+    return chosen.min(0), chosen.max(0)
 
 
 def depths(

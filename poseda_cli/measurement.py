@@ -144,7 +144,7 @@ def measure_block(
     return found
 
 
-def errors_of_block(found: Floats, wanted: Floats) -> tuple[Floats, Floats]:
+def errors_of_boxes(found: Floats, wanted: Floats) -> tuple[Floats, Floats]:
     """How far boxes are off those that they should meet.
 
     Parameters

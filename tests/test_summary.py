@@ -11,7 +11,7 @@ from scipy import stats
 import poseda_cli as poseda
 from poseda_cli.cameras import Camera, Intrinsics
 from poseda_cli.dataset import Sequence
-from poseda_cli.measurement import errors_of_block
+from poseda_cli.measurement import errors_of_boxes
 from poseda_cli.options import AlignOptions
 from poseda_cli.pipeline import prepare
 from poseda_cli.summary import MOST_OUTLIERS, Fit, Side, distributions, fit
@@ -281,7 +281,7 @@ def test_fit_by_hand():
     wanted = np.array([[0.2, 0.2, 0, 0], [0.1, 0.3, 0.5, 0.5], [0.2, 0.2, 0, 0]], np.float32)
     # Size right, place too; 10 % larger, place right; 20 % smaller, 0.05 beside it.
     aligned = np.array([[0.3, 0.1, 0, 0], [0.14, 0.3, 0.5, 0.5], [0.16, 0.16, 0.03, -0.04]], np.float32)
-    errors, off = errors_of_block(aligned, wanted)
+    errors, off = errors_of_boxes(aligned, wanted)
     assert errors.tolist() == pytest.approx([0, 0.1, 0.2], abs=1e-6)
     assert off.tolist() == pytest.approx([0, 0, 0.05], abs=1e-6)
     found = fit(measured(aligned, errors), Fit(0.2, 0.04, 0).and_of(Fit(0.1, 0.05, 1)))
@@ -300,7 +300,7 @@ def test_fit_of_many_is_that_of_all_whatever_the_threads(rng):
     drawn = rng.integers(0, 1000, 100_000)
     aligned = target[drawn] * rng.normal(1, 0.05, (100_000, 1)).astype(np.float32)
     outside = rng.random(100_000) < 0.2
-    errors, off = errors_of_block(aligned, target[drawn])
+    errors, off = errors_of_boxes(aligned, target[drawn])
     worst = Fit(float(errors.max()), float(off.max()), int(outside.sum()))
     found = [fit(measured(aligned, errors), worst, jobs) for jobs in (1, 2, 3)]
     assert found[0] == found[1] == found[2]

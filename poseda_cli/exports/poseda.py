@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from poseda_cli.blocks import ahead, for_blocks
 from poseda_cli.cameras import Camera, Floats, Screen, image_sizes, intrinsics_table, normalise_points
-from poseda_cli.chunks import ChunkSource, RowHeads
+from poseda_cli.chunks import Chunk, ChunkSource, RowHeads
 from poseda_cli.dataset import Sequence
 from poseda_cli.exports.rows import image_points
 from poseda_cli.layouts.poseda import FILE, INTRINSICS, SCHEMA
@@ -70,8 +70,8 @@ def write(
 ) -> list[str]:
     """Write augmented.h5 chunk by chunk; see `exports`. The same source gives the same bytes."""
     label = "writing" if source.whole is None else "aligning"
-    with progress(label, len(source)) as advance, closing(ahead(_parts(source))) as parts:
-        write_file(source, folder / FILE, _counted(parts, advance), compression)
+    with progress(label, len(source)) as advance, closing(ahead(source.chunks())) as chunks:
+        write_file(source, folder / FILE, _counted(_parts(source, chunks), advance), compression)
     return [FILE]
 
 
@@ -150,10 +150,10 @@ def _write_chunks(columns: Mapping[str, Any], blocks: Iterator[tuple[int, Column
         columns[name].id.write_direct_chunk((start, *inside), data)
 
 
-def _parts(source: ChunkSource) -> Iterator[Columns]:
+def _parts(source: ChunkSource, chunks: Iterator[Chunk]) -> Iterator[Columns]:
     """The columns of consecutive rows."""
     sizes = image_sizes(source.cameras)
-    for chunk in source.chunks():
+    for chunk in chunks:
         points = image_points(chunk, source.cameras, lens=False)
         yield {
             "poses_3d": np.asarray(chunk.poses_3d),
@@ -172,7 +172,7 @@ def _normalised(
     def work(start: int, stop: int) -> None:
         normalised[start:stop] = normalise_points(points[start:stop], sizes[camera[start:stop]], screen)
 
-    for_blocks(work, len(points))
+    for_blocks(work, len(points), 1)  # in cache; the other cores have enough to do
     return normalised
 
 

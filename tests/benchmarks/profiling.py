@@ -61,8 +61,8 @@ WORK = {
             "poseda_cli.alignment:project_block",
         ),
         "aligning: measuring the projections": (
-            "poseda_cli.alignment:Alignment._boxes",
-            "poseda_cli.alignment:errors_of_block",
+            "poseda_cli.alignment:Alignment._measure",
+            "poseda_cli.alignment:normalise_boxes",
         ),
         "aligning: normalising the projections": ("poseda_cli.exports.poseda:normalise_points",),
         "aligning: writing": ("h5py:Dataset.__setitem__",),
