@@ -24,7 +24,7 @@ REACH = 0.75
 # Projections in single precision meet their targets up to this, in half widths: 0.001 px of 2,000.
 ROUNDING = 1e-6
 # Values in double precision at once.
-BLOCK = 65_536
+BLOCK, LONG_BLOCK = 65_536, 1 << 20
 
 
 def value_of(boxes: Floats, quantity: str) -> Floats:
@@ -139,12 +139,21 @@ def distances(first: Floats, second: Floats, rounding: float = 0.0) -> tuple[flo
 
 def _sums_below(values: Floats, ranks: NDArray[np.int64]) -> Floats:
     """For each rank, in ascending order, the sum of that many first values, without the sums in between."""
-    starts = np.concatenate([[0], ranks[:-1]])
-    # Of an empty piece reduceat gives the value at its start.
-    filled = ranks > starts
-    pieces = np.zeros(len(ranks))
-    pieces[filled] = np.add.reduceat(values[: ranks[-1]], starts[filled], dtype=np.float64)
-    return np.cumsum(pieces)
+    sums = np.zeros(len(ranks))
+    first, total = int(np.searchsorted(ranks, 0, side="right")), 0.0
+    # Some values at a time: in double precision reduceat makes a copy of all that it is given.
+    for start in range(0, int(ranks[-1]), LONG_BLOCK):
+        stop = min(start + LONG_BLOCK, int(ranks[-1]))
+        last = int(np.searchsorted(ranks, stop, side="right"))
+        ends = np.append(ranks[first:last], stop) - start
+        begins = np.concatenate([[0], ends[:-1]])
+        # Of an empty piece reduceat gives the value at its start.
+        filled = ends > begins
+        pieces = np.zeros(len(ends))
+        pieces[filled] = np.add.reduceat(values[start:stop], begins[filled], dtype=np.float64)
+        below = total + np.cumsum(pieces)
+        sums[first:last], total, first = below[:-1], float(below[-1]), last
+    return sums
 
 
 def histograms(samples: Mapping[str, Floats], bins: int = BINS) -> dict[str, Any]:

@@ -281,3 +281,13 @@ def test_rounding_around_a_frequent_value_is_no_difference_to_ks(rng):
     moved = np.sort(np.concatenate([projected[:500], projected[500:] + np.float32(0.1)]))
     assert distances(moved, still, rounding=1e-6)[1] == 0.5
     assert distances(still, moved, rounding=1e-6)[1] == 0.5
+
+
+def test_distances_of_more_values_than_are_summed_at_once(rng, monkeypatch):
+    import poseda_cli.distributions as module
+
+    first, second = np.sort(rng.normal(0, 1, 5000)).round(2), np.sort(rng.normal(0.3, 2, 70)).round(1)
+    expected = stats.wasserstein_distance(first, second)
+    for length in (1, 7, 100, 4999, 5000, 5001):
+        monkeypatch.setattr(module, "LONG_BLOCK", length)
+        assert distances(first, second)[0] == pytest.approx(expected, rel=1e-12)

@@ -20,9 +20,6 @@ from poseda_cli.streamed import PoseRows, StreamedDataset
 from poseda_cli.tables import JoinedTable, RowsOf
 from tests.layouts.streams import HEADS, assert_same_rows
 
-# A table's file has no name; it is gone with the table, without being closed.
-pytestmark = pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")
-
 CAMERAS = tuple(Camera(name, Intrinsics(1100.0, 1100.0, 500.0, 500.0, 1000, 1000)) for name in ("left", "right"))
 POSES = ("poses_3d", "poses_2d", "visible")
 

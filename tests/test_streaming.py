@@ -32,9 +32,6 @@ from tests.layouts import writers_h36m as h
 from tests.layouts.streams import read_few_rows, read_lazily
 from tests.test_global_position import people
 
-# A table's file has no name; it is gone with the table, without being closed.
-pytestmark = pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")
-
 FILES = ["augmented.h5", "summary.json"]
 FRAMES = 29
 

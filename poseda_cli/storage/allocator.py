@@ -4,7 +4,7 @@ from __future__ import annotations
 
 # Of glibc's mallopt; other systems have none of it.
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8
-LARGEST_KEPT, MOST_KEPT = 32 << 20, 256 << 20
+LARGEST_KEPT, MOST_KEPT = 32 << 20, 64 << 20
 
 
 def keep_memory() -> None:

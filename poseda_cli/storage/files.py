@@ -19,9 +19,9 @@ from poseda_cli.dataset import InputFile
 from poseda_cli.errors import ArchiveError, DamagedArchiveError, ForeignFileError, UnsafeArchiveError, listed
 from poseda_cli.storage.watch import open_watched
 
-# The sum of all members of one archive, in bytes. All of Human3.6M, 2D and 3D, is about half a GiB.
+# What is read at once, in bytes: a member, or some rows of it. All of Human3.6M, 2D and 3D, is about half a GiB.
 LARGEST = 4 << 30
-# A zip that stands for a folder; its members are opened one by one.
+# All of an archive, or of a zip that stands for a folder.
 LARGEST_FOLDER = 64 << 30
 MOST_MEMBERS = 10_000
 # What zipfile and zlib raise on bytes that are no sound zip.

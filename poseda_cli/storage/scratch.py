@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 import tempfile
+import weakref
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Lock
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,6 +63,7 @@ class ScratchTable:
         self._lock = Lock()
         with self._refusing():
             self._file = tempfile.TemporaryFile(prefix=".poseda.", dir=folder)  # noqa: SIM115  (as long as the table)
+        weakref.finalize(self, _close, self._file)
 
     def __len__(self) -> int:
         return self._shape[0]
@@ -86,3 +88,9 @@ class ScratchTable:
             yield
         except OSError as error:
             raise OutputError(f"{self._folder}: no room for interim results: {reason(error)}") from error
+
+
+def _close(file: IO[bytes]) -> None:
+    # What a full disk did not take was told of when it was written.
+    with suppress(OSError):
+        file.close()
