@@ -20,6 +20,8 @@ from poseda_cli.skeleton import Skeleton, joint_map
 
 # Of a `PoseDataset`, what has a value for each pose.
 COLUMNS = ("poses_3d", "poses_2d", "visible", "camera", "rows")
+# Rows of a table that the camera column can point to.
+MOST_CAMERAS = 1 << 16
 EVERYTHING: Mapping[str, Any] = {"subjects": [], "actions": [], "cameras": [], "stride": 1}
 
 
@@ -243,7 +245,8 @@ class PoseHeads:
         while start < stop:
             sequence = self.sequences[number]
             end = min(stop, sequence.start + sequence.length)
-            spans.append(Span(number, start - sequence.start, end - sequence.start))
+            if end > start:
+                spans.append(Span(number, start - sequence.start, end - sequence.start))
             start, number = end, number + 1
         return spans
 
@@ -402,6 +405,7 @@ def joined_heads(datasets: Listed[PoseHeads]) -> dict[str, Any]:
     """
     _check_alike(datasets)
     first = datasets[0]
+    check_camera_count(*datasets)
     sequences: list[Sequence] = []
     start = 0
     for dataset in datasets:
@@ -424,6 +428,19 @@ def joined_heads(datasets: Listed[PoseHeads]) -> dict[str, Any]:
         "origin": origin,
         "absolute": first.absolute,
     }
+
+
+def check_camera_count(*datasets: PoseHeads) -> None:
+    """Refuse data sets that together have more cameras than one can have.
+
+    Raises
+    ------
+    InputError : as said
+    """
+    count = sum(len(dataset.cameras) for dataset in datasets)
+    if count > MOST_CAMERAS:
+        titles = " and ".join(dataset.title for dataset in datasets[:2])
+        raise InputError(f"{titles}: {count:,} cameras together; the limit is {MOST_CAMERAS:,}. Run poseda for each.")
 
 
 def _check_alike(datasets: Listed[PoseHeads]) -> None:

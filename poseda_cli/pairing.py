@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import NDArray
 
 # Random numbers held at once: 8 MB.
 BATCH = 1 << 20
+# Blocks that are not drawn again while they are used part by part: of some copies the one that is being used.
+KEPT = 4
 
 
 def draw_targets(start: int, stop: int, targets: int, seed: int = 0, copy: int = 0) -> NDArray[np.int64]:
@@ -30,18 +34,28 @@ def draw_targets(start: int, stop: int, targets: int, seed: int = 0, copy: int =
     version (it does not promise so for Generator.permutation).
     """
     drawn = np.empty(max(stop - start, 0), np.int64)
-    # Philox makes four numbers a counter step: a block's numbers start at a step of their own.
-    steps = -(-targets // 4)
-    blocks_at_once = max(1, BATCH // (4 * steps))
+    # Whoever asks for a part of a block will ask for its next part.
+    part = targets > stop - start
+    blocks_at_once = 1 if part else max(1, BATCH // targets)
     last = -(-stop // targets)
     for first in range(start // targets, last, blocks_at_once):
         count = min(blocks_at_once, last - first)
-        stream = np.random.Philox(key=np.array([seed, copy], np.uint64), counter=first * steps)
-        numbers = stream.random_raw(count * steps * 4).reshape(count, steps * 4)[:, :targets]
-        order = _order(numbers).reshape(-1)
+        order = (_kept_blocks if part else _blocks)(first, count, targets, seed, copy)
         begin, end = max(start, first * targets), min(stop, (first + count) * targets)
         drawn[begin - start : end - start] = order[begin - first * targets : end - first * targets]
     return drawn
+
+
+def _blocks(first: int, count: int, targets: int, seed: int, copy: int) -> NDArray[np.int64]:
+    """The targets of consecutive blocks."""
+    # Philox makes four numbers a counter step: a block's numbers start at a step of their own.
+    steps = -(-targets // 4)
+    stream = np.random.Philox(key=np.array([seed, copy], np.uint64), counter=first * steps)
+    numbers = stream.random_raw(count * steps * 4).reshape(count, steps * 4)[:, :targets]
+    return _order(numbers).reshape(-1)
+
+
+_kept_blocks = lru_cache(KEPT)(_blocks)
 
 
 def _order(numbers: NDArray[np.uint64]) -> NDArray[np.int64]:

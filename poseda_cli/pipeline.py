@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from poseda_cli.alignment import CHUNK, Alignment
 from poseda_cli.cameras import Intrinsics, Screen
 from poseda_cli.chunks import Chunk, join
-from poseda_cli.dataset import Origin, PoseDataset, PoseHeads, Span
+from poseda_cli.dataset import Origin, PoseDataset, PoseHeads, Span, check_camera_count
 from poseda_cli.errors import InputError, SkeletonError, listed
 from poseda_cli.global_position import Depth
 from poseda_cli.options import AlignOptions, OutputSkeleton, Pairing
@@ -176,6 +176,8 @@ def prepare(
         raise InputError(
             f"{source.title}: 3D is relative to the root, so unaligned poses have no place; leave out --include-source."
         )
+    if options.include_source:
+        check_camera_count(target, source)
     if options.intrinsics is not None:
         target = with_intrinsics(target, options.intrinsics)
     try:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence as Listed
 from dataclasses import dataclass
+from itertools import accumulate, pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -23,11 +24,13 @@ from poseda_cli.pairing import draw_targets
 from poseda_cli.progress import Progress
 from poseda_cli.shards import Part, Piece
 from poseda_cli.skeleton import shared_joints
-from poseda_cli.tables import MakeRoom, Table, in_memory
+from poseda_cli.tables import MakeRoom, RowsOf, Table, in_memory
 from poseda_cli.target import TargetPoses
 from poseda_cli.validity import Validity, check_valid
 
 UNALIGNED = -1
+# Copies gone through at once.
+TOGETHER = 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,15 +140,38 @@ class _Placing:
         self._cameras = ImageCameras(source)
         self._used = np.zeros(len(source.cameras), bool)
         self._source = make_room((len(source), DEPTH + 1))
-        self._depths = [make_room((piece.length,)) for piece in pieces]
+        ends = [0, *accumulate(piece.length for piece in pieces)]
+        depths = make_room((ends[-1],))
+        self._depths = [RowsOf(depths, start, stop) for start, stop in pairwise(ends)]
         self._invalid = [0] * len(pieces)
         self._lengths = [np.zeros(len(source.sequences), np.int64) for _ in pieces]
         self.validity = Validity()
 
     def add(self, start: int, poses: PoseDataset) -> None:
         """Place the part's next poses, of which the first one is row `start`."""
-        here = [met for number in range(len(self._pieces)) if (met := self._meeting(number, start, len(poses)))]
         measures = np.full((len(poses), DEPTH + 1), np.nan, np.float32)
+        if len(depths := depths_of(poses)):
+            measures[:, DEPTH] = depths
+        valid: NDArray[np.bool_] = np.zeros(len(poses), bool)
+        met_before = np.zeros(len(poses), bool)
+        # Of many copies some at a time: each takes memory for every pose.
+        for first in range(0, len(self._pieces), TOGETHER):
+            numbers = range(first, min(first + TOGETHER, len(self._pieces)))
+            here = [met for number in numbers if (met := self._meeting(number, start, len(poses)))]
+            self._look(poses, here, measures if first == 0 else None)
+            for met in here:
+                rows = slice(met.first, met.last)
+                # Whether a pose has a depth depends on itself, not on its target; rounding aside, hence the first.
+                valid[rows] = np.where(met_before[rows], valid[rows], met.valid)
+                met_before[rows] = True
+                self._keep(met, start)
+        measures[~valid] = np.nan
+        self._used[np.unique(poses.camera)] = True
+        self._source[start : start + len(poses)] = measures
+        self.validity = self.validity.and_of(valid)
+
+    def _look(self, poses: PoseDataset, here: list[_Meeting], measures: Floats | None) -> None:
+        """Find the depths of some pieces, and, if there is room for it, where the poses are in their images."""
         images = ImagePoses(poses, self._cameras)
 
         def work(first: int, last: int) -> None:
@@ -153,22 +179,10 @@ class _Placing:
             major = gpa.joint_major(np.asarray(poses.poses_3d)[rows])
             for met in here:
                 self._find_depths(met, major, first, last)
-            if images.measurable:
+            if measures is not None and images.measurable:
                 measures[rows, :DEPTH] = measure_block(images, rows, self._joints, self._options.screen, major)
 
         for_blocks(work, len(poses), self._jobs, 2 * BLOCK)
-        if len(depths := depths_of(poses)):
-            measures[:, DEPTH] = depths
-        # Whether a pose has a depth at all depends on itself, not on its target; rounding aside, hence the first.
-        valid: NDArray[np.bool_] = np.zeros(len(poses), bool)
-        for met in reversed(here):
-            valid[met.first : met.last] = met.valid
-        measures[~valid] = np.nan
-        self._used[np.unique(poses.camera)] = True
-        self._source[start : start + len(poses)] = measures
-        self.validity = self.validity.and_of(valid)
-        for met in here:
-            self._keep(met, start)
 
     def _meeting(self, number: int, start: int, count: int) -> _Meeting | None:
         """What a piece has of `count` rows of the part, if anything."""

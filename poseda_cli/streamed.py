@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from collections.abc import Sequence as Listed
 from dataclasses import dataclass, replace
 from itertools import accumulate
@@ -16,8 +16,8 @@ from poseda_cli.cameras import Camera
 from poseda_cli.dataset import COLUMNS, Origin, PoseDataset, PoseHeads, Sequence, Span, joined_heads
 from poseda_cli.skeleton import Skeleton, joint_map
 
-# Rows read at once where most of them are left out again.
-MOST_ROWS = 65_536
+# Rows read at once where some of them are left out again, and how many may be for each that is not.
+MOST_ROWS, SPARSEST = 65_536, 16
 
 
 class PoseRows(NamedTuple):
@@ -112,8 +112,7 @@ class StreamedDataset(PoseHeads):
         ArchiveError : the file cannot be read, or holds other than it should
         """
         spans = self.spans_between(start, stop)
-        runs = _runs(list(map(self._frames_of, spans))) or [range(0)]
-        parts = [self.read(rows.start, rows.stop) if rows.step == 1 else _thinned(self.read, rows) for rows in runs]
+        parts = [_read(self.read, ranges) for ranges in _together(list(map(self._frames_of, spans)))]
         columns: dict[str, Any] = {name: _joined([getattr(part, name) for part in parts]) for name in COLUMNS}
         loaded = PoseDataset(
             skeleton=self.stored,
@@ -179,26 +178,38 @@ class _Parts:
         return PoseRows(camera, part.rows + self._rows[number], part.poses_3d, part.poses_2d, visible)
 
 
-def _runs(ranges: list[range]) -> list[range]:
-    """The same rows in fewer ranges: those that follow each other become one."""
-    runs: list[range] = []
-    for rows in ranges:
-        if runs and rows.step == runs[-1].step == 1 and runs[-1].stop == rows.start:
-            runs[-1] = range(runs[-1].start, rows.stop)
+def _together(wanted: list[range]) -> list[list[range]]:
+    """Ranges of rows, those together that are read at once: opening a file takes longer than some rows in between."""
+    groups: list[list[range]] = []
+    rows = 0
+    for piece in (piece for ranges in wanted for piece in _pieces(ranges)):
+        last = groups[-1] if groups else []
+        span = piece[-1] + 1 - last[0].start if last else 0
+        near = span <= min(MOST_ROWS, SPARSEST * (rows + len(piece)))
+        if last and (last[-1][-1] + 1 == piece.start or (near and last[-1][-1] < piece.start)):
+            last.append(piece)
+            rows += len(piece)
         else:
-            runs.append(rows)
-    return runs
+            groups.append([piece])
+            rows = len(piece)
+    return groups or [[range(0)]]
 
 
-def _thinned(read: Read, rows: range) -> PoseRows:
-    """Every so many rows; never many more in memory than are wanted."""
-    few = max(1, MOST_ROWS // rows.step)
-    parts: list[list[Any]] = []
+def _pieces(rows: range) -> Iterator[range]:
+    """Every so many rows in pieces that span no more than is read at once."""
+    few = len(rows) if rows.step == 1 else max(1, MOST_ROWS // rows.step)
     for first in range(0, len(rows), few):
-        some = rows[first : first + few]
-        found = read(some.start, some[-1] + 1)
-        parts.append([None if column is None else column[:: rows.step] for column in found])
-    return PoseRows(*map(_joined, zip(*parts, strict=True)))
+        yield rows[first : first + few]
+
+
+def _read(read: Read, ranges: list[range]) -> PoseRows:
+    """The rows of ascending ranges, by way of all rows from the first to the last."""
+    start, stop = ranges[0].start, ranges[-1][-1] + 1 if len(ranges[-1]) else ranges[-1].stop
+    found = read(start, stop)
+    if sum(map(len, ranges)) == stop - start:
+        return found
+    rows = np.concatenate([np.arange(piece.start, piece[-1] + 1, piece.step) for piece in ranges]) - start
+    return PoseRows(*(None if column is None else column[rows] for column in found))  # type: ignore[arg-type]
 
 
 def _joined(parts: Listed[Any]) -> Any:

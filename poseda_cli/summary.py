@@ -289,9 +289,16 @@ def _medians(side: Side, values: Floats) -> list[float]:
     medians = []
     for sequence in side.sequences:
         (rows,) = _thinned([slice(sequence.start, sequence.start + sequence.length)], side)
-        finite = values[rows][np.isfinite(values[rows])]
-        medians.append(float(np.median(finite)) if len(finite) else np.nan)
+        sample = sample_of(values[rows].copy())
+        medians.append(float(_middle(sample)) if len(sample) else np.nan)
     return medians
+
+
+def _middle(sample: Floats) -> np.floating[Any]:
+    """As numpy.median, of a sample in order; there may be very many."""
+    low, high = sample[(len(sample) - 1) // 2], sample[len(sample) // 2]
+    middle: np.floating[Any] = (low + high) / 2
+    return middle
 
 
 def _far_sequences(side: Side, medians: list[float], quantity: str, of_all: dict[str, float]) -> Iterator[Far]:

@@ -63,7 +63,7 @@ class JoinedTable:
 
 
 class RowsOf:
-    """Consecutive rows of a table.
+    """Consecutive rows of a table; they can be written if those of the table can.
 
     Parameters
     ----------
@@ -80,3 +80,8 @@ class RowsOf:
     def __getitem__(self, rows: slice) -> Any:
         start, stop, step = rows.indices(self._length)
         return self._table[self._start + start : self._start + stop : step]
+
+    def __setitem__(self, rows: slice, values: Any) -> None:
+        start, stop, _ = rows.indices(self._length)
+        table: Any = self._table
+        table[self._start + start : self._start + stop] = values

@@ -136,3 +136,10 @@ def test_names_that_no_terminal_can_hold_are_escaped():
     assert found.actions == ("red\\x1b[31m\\n", "lone \\ud800", "schön 歩く")
     assert with_printable_names(found) is found
     assert [s[3:] for s in found.sequences] == [s[3:] for s in named.sequences]
+
+
+def test_no_more_cameras_than_a_column_can_point_to(poses):
+    many = replace(poses, cameras=poses.cameras * 20_000)
+    concatenate([many, replace(poses, origin=Origin("other"))])
+    with pytest.raises(InputError, match=r"80,000 cameras together; the limit is 65,536"):
+        concatenate([many, replace(many, origin=Origin("other"))])

@@ -333,3 +333,19 @@ def test_intrinsics_of_images_of_another_size_are_refused(source, target):
         poseda.align(source, unknown, intrinsics=Intrinsics(1500, 1500, 960, 540, 1920, 1080))
     aligned = poseda.align(source, unknown, intrinsics=Intrinsics(500, 500, 320, 240, 640, 480))
     assert len(aligned) == len(source)
+
+
+def test_no_more_cameras_than_the_output_can_point_to(source, target):
+    many = replace(source, cameras=source.cameras * 32_768)
+    poseda.align(many, target)
+    with pytest.raises(InputError, match=r"65,538 cameras together; the limit is 65,536"):
+        poseda.align(many, target, include_source=True)
+
+
+def test_many_copies_are_one_after_the_other_what_they_are_alone(source, target):
+    every = poseda.align(source, target, copies=19)
+    for copy in (0, 7, 8, 18):
+        rows = slice(copy * len(source), (copy + 1) * len(source))
+        alone = poseda.align(source, target, copies=copy + 1)
+        np.testing.assert_array_equal(every.poses_3d[rows], alone.poses_3d[-len(source) :])
+        np.testing.assert_array_equal(every.target_index[rows], alone.target_index[-len(source) :])

@@ -158,7 +158,8 @@ def test_a_joint_that_is_not_there_is_missed_before_anything_is_read():
     assert asked == []
 
 
-def test_no_more_is_read_than_is_asked_for():
+def test_no_more_is_read_than_is_asked_for(monkeypatch):
+    monkeypatch.setattr(streamed, "SPARSEST", 1)
     asked = []
     lazy = streamed_of(dataset_of([10, 10, 10, 10]), asked)
     chosen = lazy.take([Span(0, 0, 10), Span(1, 0, 10), Span(3, 2, 10, 3)])
@@ -168,6 +169,18 @@ def test_no_more_is_read_than_is_asked_for():
     asked.clear()
     chosen.load(15, 23)
     assert asked == [(15, 20), (32, 39)]
+
+
+def test_few_rows_in_between_are_read_along():
+    asked = []
+    lazy = streamed_of(dataset_of([2] * 100), asked)
+    chosen = lazy.take([Span(number, 0, 2, 2) for number in range(0, 100, 3)])
+    chosen.load(0, 34)
+    assert asked == [(0, 199)]
+    asked.clear()
+    # 49 rows lie between the first and the second: more than 16 for each row wanted.
+    lazy.take([Span(0, 0, 1), Span(25, 0, 1), Span(26, 0, 1)]).load(0, 3)
+    assert asked == [(0, 1), (50, 53)]
 
 
 @pytest.mark.parametrize("stride", [2, 7, 100])

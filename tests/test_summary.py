@@ -581,3 +581,26 @@ def test_of_very_many_names_those_with_most_poses_have_a_group(rng):
     assert len(found) == 200
     assert {f"camera {number}" for number in range(150, 250)} <= set(found)
     assert list(found) == sorted(found, key=lambda name: int(name.split()[1]))
+
+
+def test_of_very_many_poses_every_third_is_looked_at(source_side, target_boxes, aligned_side, monkeypatch):
+    monkeypatch.setattr("poseda_cli.summary.MOST_POSES", 100)
+    found = distributions(source_side, target_boxes, aligned_side)
+    sides = {"source": source_side, "aligned": aligned_side}
+    steps = {"source": 3, "aligned": 6}  # of 260 and 513
+    for side, (measures, sequences) in sides.items():
+        step, names = steps[side], labels(sequences, "camera")
+        for quantity in QUANTITIES:
+            check_description(found.distributions[quantity][side], values(measures[::step], quantity))
+            for camera in ("left", "right"):
+                rows = measures[::step][names[::step] == camera]
+                check_description(found.groups["camera"][camera][quantity][side], values(rows, quantity))
+    assert sum(group["poses"] for group in found.groups["camera"].values()) == len(aligned_side.measures)
+
+
+def test_the_summary_says_how_many_were_looked_at(source, target, monkeypatch):
+    assert "sampled" not in poseda.align(source, target).summary
+    monkeypatch.setattr("poseda_cli.summary.MOST_POSES", 100)
+    found = poseda.align(source, target, copies=2).summary
+    assert found["sampled"] == {"source": 3, "aligned": 5}
+    assert found["output"]["poses"] == 480

@@ -32,7 +32,7 @@ from poseda_cli.commands.selection import (
     layout_option,
     screen_option,
 )
-from poseda_cli.commands.sides import check_sides, find_side, names_of, read_side, read_side_lazily
+from poseda_cli.commands.sides import check_memory, find_side, names_of, read_side, read_side_lazily
 from poseda_cli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -166,7 +166,7 @@ def align(
         check_plot()
     lazily = not needs_whole(exports)
     sides = find_side("source", source, layout, lazily), find_side("target", target, target_layout)
-    check_sides(console, *sides)
+    check_memory(console, *sides)
     whole: list[PoseDataset] = []
     # No name here for the source as read: it must be free once it has the output's joints.
     plan = prepare(

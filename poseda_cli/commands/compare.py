@@ -23,7 +23,7 @@ from poseda_cli.commands.selection import (
     layout_option,
     screen_option,
 )
-from poseda_cli.commands.sides import check_sides, find_side, names_of, read_side, select_side
+from poseda_cli.commands.sides import check_memory, find_side, names_of, read_side, select_side
 from poseda_cli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ def compare(
     same = (a, layout) == (b, other_layout)
     whole: list[PoseDataset] = []
     files = [find_side("A", [a], layout), *([] if same else [find_side("B", [b], other_layout)])]
-    check_sides(console, *files)
+    check_memory(console, *files)
     first = read_side(console, files[0], chosen, whole if same else None)
     if same:
         second = select_side(console, "B", whole.pop(), chosen_of_other)

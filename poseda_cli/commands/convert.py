@@ -26,7 +26,7 @@ from poseda_cli.commands.selection import (
     Verbose,
     layout_option,
 )
-from poseda_cli.commands.sides import check_sides, find_side, names_of, read_side_lazily
+from poseda_cli.commands.sides import check_memory, find_side, names_of, read_side_lazily
 from poseda_cli.errors import InputError, UsageError, listed
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def convert(
     check_free(out, overwrite, is_output, paths)
     selection = (names_of(subjects), names_of(actions), names_of(cameras), stride)
     side = find_side("source", paths, layout, lazily=True)
-    check_sides(console, side)
+    check_memory(console, side)
     dataset = read_side_lazily(console, side, selection)
     if skeleton is not None:
         dataset = dataset.to_skeleton(SKELETONS[skeleton])

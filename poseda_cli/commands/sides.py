@@ -31,11 +31,12 @@ class SideFiles(NamedTuple):
     @property
     def whole(self) -> dict[str, list[Archive]]:
         """What is read as a whole."""
-        from poseda_cli.layouts import can_stream
+        from poseda_cli.layouts import in_pieces
 
         return {
-            layout: [archive for archive in archives if not (self.lazily and can_stream(layout, archive))]
+            layout: archives
             for layout, archives in self.groups.items()
+            if not (self.lazily and in_pieces(layout, archives))
         }
 
 
@@ -46,7 +47,7 @@ def find_side(name: str, paths: list[Path], layout: str | None, lazily: bool = F
     return SideFiles(name, *find(paths, layout), lazily)
 
 
-def check_sides(console: Console, *sides: SideFiles) -> None:
+def check_memory(console: Console, *sides: SideFiles) -> None:
     """Say what memory reading will take, before any side is read.
 
     Raises
@@ -80,9 +81,13 @@ def read_side(
 
 def read_side_lazily(console: Console, side: SideFiles, selection: tuple[Any, ...]) -> PoseHeads:
     """As `read_side`; the poses of layouts that can be read in pieces stay in their files."""
+    from poseda_cli.commands.memory import check_reading
     from poseda_cli.layouts import read_groups_lazily
 
-    return select_side(console, side.name, read_groups_lazily(side.groups, side.notes, console.progress), selection)
+    dataset = read_groups_lazily(
+        side.groups, side.notes, console.progress, lambda groups: check_reading(console, [groups])
+    )
+    return select_side(console, side.name, dataset, selection)
 
 
 def select_side(console: Console, side: str, dataset: Heads, selection: tuple[Any, ...]) -> Heads:

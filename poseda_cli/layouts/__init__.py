@@ -5,16 +5,18 @@ A layout's module has a docstring, which is its documentation (`poseda layouts N
 - `refusal(archive)`: None if the archive is of this layout, else a sentence that says why not, from
   headers and outlines alone; it begins with "needs" if the archive is nothing like it;
 - `read(archives, progress)`: the archives of one side as a `PoseDataset`;
+- `stream(archives, progress)`, where they can be read in pieces: the same as a `StreamedDataset`, or None if it turns
+  out that they cannot; and `is_streamed(archive)`, where headers tell that of some archives it cannot;
 - `BESIDE`, where files without poses belong to it (cameras): where they lie, seen from an archive.
 
-Adding a layout is such a module and its line in `LAYOUTS`.
+Adding a layout is such a module, its line in `LAYOUTS`, and one in `memory.PEAKS`, measured.
 """
 
 from __future__ import annotations
 
 import importlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePath
 from types import ModuleType
@@ -166,42 +168,67 @@ def read_groups(
 
 
 def read_groups_lazily(
-    groups: dict[str, list[Archive]], notes: tuple[str, ...] = (), progress: Progress = silent
+    groups: dict[str, list[Archive]],
+    notes: tuple[str, ...] = (),
+    progress: Progress = silent,
+    whole: Callable[[dict[str, list[Archive]]], object] = lambda groups: None,
 ) -> PoseHeads:
-    """As `read_groups`; the poses of layouts that can be read in pieces stay in their files."""
-    return streamed.concatenate(list(_read_each(groups, notes, progress, lazily=True)))
+    """As `read_groups`; the poses of layouts that can be read in pieces stay in their files.
+
+    Parameters
+    ----------
+    groups, notes, progress : as in `read_groups`
+    whole : called with archives that turn out to be such that they must be read as a whole; may raise InputError
+    """
+    return streamed.concatenate(list(_read_each(groups, notes, progress, whole)))
 
 
-def can_stream(layout: str, archive: Archive) -> bool:
-    """Whether an archive of a layout can be read in pieces, as far as headers tell; in a zip none can."""
+def in_pieces(layout: str, archives: list[Archive]) -> bool:
+    """Whether archives of a layout can be read in pieces, as far as headers tell; in a zip none can."""
     module = layout_module(layout)
-    in_pieces = hasattr(module, "stream") and isinstance(archive.file, LocalFile)
-    return in_pieces and (not hasattr(module, "is_streamed") or module.is_streamed(archive))
+    if not hasattr(module, "stream") or not all(isinstance(archive.file, LocalFile) for archive in archives):
+        return False
+    return not hasattr(module, "is_streamed") or all(map(module.is_streamed, archives))
+
+
+def _read_layout(
+    layout: str,
+    archives: list[Archive],
+    progress: Progress,
+    whole: Callable[[dict[str, list[Archive]]], object] | None,
+) -> PoseHeads:
+    module = layout_module(layout)
+    if whole is not None and in_pieces(layout, archives):
+        found: PoseHeads | None = module.stream(archives, progress)
+        if found is not None:
+            return found
+        whole({layout: archives})
+    dataset: PoseDataset = module.read(archives, progress)
+    return dataset
 
 
 def _read_each(
-    groups: dict[str, list[Archive]], notes: tuple[str, ...], progress: Progress, lazily: bool = False
+    groups: dict[str, list[Archive]],
+    notes: tuple[str, ...],
+    progress: Progress,
+    whole: Callable[[dict[str, list[Archive]]], object] | None = None,
 ) -> Iterator[PoseHeads]:
-    """The data set of each layout."""
+    """The data set of each layout; `whole` as in `read_groups_lazily`, everything is read as a whole without it."""
     from concurrent.futures import ThreadPoolExecutor
 
     from poseda_cli.storage.checksums import InputFiles, bytes_of
 
     files = [archive.file for archives in groups.values() for archive in archives]
-    with ThreadPoolExecutor(1) as beside:  # hashing needs no interpreter, nor does most of reading
-        hashed = InputFiles(files, beside)
+    # Hashing needs no interpreter, nor does most of reading.
+    with ThreadPoolExecutor(1) as beside, InputFiles(files, beside) as hashed:
         if len({file.on_disk for file in files}) > 1:
             _check_distinct(groups, hashed.by_place(progress))
         for name, archives in groups.items():
             read_from = dict.fromkeys(archive.file.on_disk for archive in archives)
-            module = layout_module(name)
-            read_all = (
-                module.stream if lazily and all(can_stream(name, archive) for archive in archives) else module.read
-            )
             size = bytes_of(read_from)
             # Of poses that are packed nobody knows how many they are before they are unpacked.
             with progress("reading", size, BYTES) as advance, watched(advance, size):
-                dataset: Any = with_printable_names(read_all(archives, progress))
+                dataset: Any = with_printable_names(_read_layout(name, archives, progress, whole))
             origin = replace(
                 dataset.origin,
                 files=tuple(hashed.by_place(progress)[place] for place in read_from),

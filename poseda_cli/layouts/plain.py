@@ -97,14 +97,19 @@ def read(archives: list[Archive], progress: Progress) -> PoseDataset:
         return concatenate([_read_one(archive, advance) for archive in archives])
 
 
-def stream(archives: list[Archive], progress: Progress) -> PoseHeads:
-    """As `read`, with the poses left in the files of which `is_streamed` says so.
+def stream(archives: list[Archive], progress: Progress) -> PoseHeads | None:
+    """As `read`, with the poses left in their files; None where rows of a sequence do not follow each other.
 
-    Where rows of a sequence do not follow each other, which takes going through the labels to know, a file is read as
-    a whole all the same.
+    Going through the labels is what it takes to know.
     """
     with progress("reading", sum(_rows(archive) for archive in archives)) as advance:
-        return streamed.concatenate([_stream_one(archive, advance) for archive in archives])
+        parts: list[PoseHeads] = []
+        for archive in archives:
+            part = _stream_one(archive, advance)
+            if part is None:
+                return None
+            parts.append(part)
+        return streamed.concatenate(parts)
 
 
 def is_streamed(archive: Archive) -> bool:
@@ -147,14 +152,12 @@ def _read_one(archive: Archive, advance: Advance) -> PoseDataset:
     return PoseDataset(camera=camera, rows=np.arange(file.count) if order is None else order, **everything)
 
 
-def _stream_one(archive: Archive, advance: Advance) -> PoseHeads:
-    if not is_streamed(archive):
-        return _read_one(archive, advance)
+def _stream_one(archive: Archive, advance: Advance) -> PoseHeads | None:
     in_rows: Any = archive
     file = _File(archive, in_rows.rows)
     named = named_rows(archive, in_rows.rows, file.count, together=True)
     if named is None:
-        return _read_one(archive, advance)
+        return None
     checks, sides = _Checks(file, named), _Sides(file, named)
     for start, stop in chunks(file.count):
         raw = file.raw(start, stop)

@@ -183,10 +183,12 @@ def _sequences(archive: Archive, rows: int) -> tuple[Sequence, ...]:
         )
         for row in archive.array("sequences")
     )
+    if any(sequence.length < 0 for sequence in sequences):
+        raise ArchiveError(archive.name, "a sequence of less than no rows", "sequences")
     starts = np.cumsum([0, *(sequence.length for sequence in sequences)]).tolist()
     if starts[-1] != rows or [sequence.start for sequence in sequences] != starts[:-1]:
         raise ArchiveError(archive.name, f"sequences do not follow each other over {rows} rows", "sequences")
-    return sequences
+    return tuple(sequence for sequence in sequences if sequence.length)
 
 
 def _text(value: Any) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poseda_cli.cameras import MOST_PIXELS, Camera, Intrinsics
-from poseda_cli.dataset import Sequence
+from poseda_cli.dataset import MOST_CAMERAS, Sequence
 from poseda_cli.errors import ArchiveError, listed
 from poseda_cli.storage.archive import Archive
 
@@ -19,7 +19,6 @@ LABELS = ("subject", "action", "camera")
 CHUNK = 65_536
 # Pixels: no lens of a camera has so short a focal length, and any normalised one has.
 SHORTEST_FOCAL = 10.0
-MOST_CAMERAS = 1 << 16
 
 Rows = Callable[[str, int, int], NDArray[Any]]
 # fx, fy, cx, cy, width, height; None where the archive does not say.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from concurrent.futures import Executor, wait
+from concurrent.futures import CancelledError, Executor, wait
 from pathlib import Path
 
 from poseda_cli.dataset import InputFile
@@ -15,7 +15,7 @@ PATIENCE = 0.1
 
 
 class InputFiles:
-    """What `input_file` says of some files, found out on another thread.
+    """What `input_file` says of some files, found out on another thread until the `with` block ends.
 
     Parameters
     ----------
@@ -25,13 +25,21 @@ class InputFiles:
 
     def __init__(self, files: Iterable[File], beside: Executor) -> None:
         self._files = {file.on_disk: file for file in files}
-        self._read = 0
+        self._read, self._wanted = 0, True
         self._found = beside.submit(self._find)
+
+    def __enter__(self) -> InputFiles:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._wanted = False
 
     def _find(self) -> dict[Path, InputFile]:
         return {place: input_file(file, self._count) for place, file in self._files.items()}
 
     def _count(self, read: int) -> None:
+        if not self._wanted:  # nobody waits for it any more: the run is over
+            raise CancelledError
         self._read += read
 
     def by_place(self, progress: Progress) -> dict[Path, InputFile]:

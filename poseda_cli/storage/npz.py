@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import weakref
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +13,7 @@ import numpy as np
 from poseda_cli.errors import ArchiveError, DamagedArchiveError, ForeignFileError, UnsafeArchiveError, listed
 from poseda_cli.storage.files import LARGEST, LARGEST_FOLDER, UNREADABLE_ZIP, File, zip_entries
 from poseda_cli.storage.npy import peek_objects, read_header, read_objects, read_values
-from poseda_cli.storage.npz_members import MemberRows
+from poseda_cli.storage.npz_members import KeptZip, MemberRows, lies_by_rows
 from poseda_cli.storage.pickles import MalformedPickleError, UnsafePickleError
 
 
@@ -40,6 +39,7 @@ class NpzArchive:
         self.attributes: dict[str, Any] = {}
         self._largest, self._most = largest, most
         self._rows: dict[str, MemberRows] = {}
+        self._kept = KeptZip(file)
         self._trees: dict[str, Any] = {}
         with file.open() as stream:
             entries = zip_entries(stream, self.name, most)
@@ -71,12 +71,16 @@ class NpzArchive:
     def rows(self, name: str, start: int, stop: int) -> np.ndarray[Any, Any]:
         """Some values of a numeric array, by its first axis, as `array` gives all; best asked for in order."""
         with self._telling(name):
-            return self._member(name).read(start, stop)
+            values = self._member(name).read(start, stop)
+        if not any(member.is_open for member in self._rows.values()):
+            self._kept.close()
+        return values
 
     def has_rows(self, name: str) -> bool:
         """Whether some values of a numeric array can be read by its first axis: not those in Fortran's order."""
-        with self._telling(name):
-            return self._member(name).by_rows
+        with self._open(name) as stream:
+            shape, fortran, _ = read_header(stream, self.name, name, self._most)
+        return lies_by_rows(shape, fortran)
 
     def size(self, name: str) -> int:
         """Bytes of a member once inflated, as the directory states them."""
@@ -107,13 +111,6 @@ class NpzArchive:
                 self.name, name, entry, self.file.open, lambda: kept.open(entry), self._most, self._largest
             )
         return self._rows[name]
-
-    @cached_property
-    def _kept(self) -> zipfile.ZipFile:
-        """The zip, open for as long as this is there: the streams of all members are of one file."""
-        file = self.file.open()
-        weakref.finalize(self, file.close)
-        return zipfile.ZipFile(file)
 
     @contextmanager
     def _whole(self, name: str) -> Iterator[IO[bytes]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import weakref
 import zipfile
 from collections.abc import Callable
 from typing import IO, Any, BinaryIO
@@ -10,10 +11,43 @@ from typing import IO, Any, BinaryIO
 import numpy as np
 
 from poseda_cli.errors import ArchiveError, UnsafeArchiveError
+from poseda_cli.storage.files import File
 from poseda_cli.storage.npy import PIECE, expect_end, read_into, read_numeric_header
 
 # Of a member's head in the zip: its length without name and extra field, and where their lengths are.
 HEAD, LENGTHS = 30, 26
+
+
+class KeptZip:
+    """A zip that is open for as long as members of it are being read: the streams of all are of one file.
+
+    Parameters
+    ----------
+    file : the zip
+    """
+
+    def __init__(self, file: File) -> None:
+        self._file = file
+        self._zip: zipfile.ZipFile | None = None
+
+    def open(self, entry: zipfile.ZipInfo) -> IO[bytes]:
+        """A member's bytes."""
+        if self._zip is None:
+            stream = self._file.open()
+            self._closing = weakref.finalize(self, stream.close)
+            self._zip = zipfile.ZipFile(stream)
+        return self._zip.open(entry)
+
+    def close(self) -> None:
+        """Let go of the file until a member is opened again."""
+        if self._zip is not None:
+            self._closing()
+        self._zip = None
+
+
+def lies_by_rows(shape: tuple[int, ...], fortran: bool) -> bool:
+    """Whether rows can be read by themselves: in Fortran's order their values lie apart, and a number has none."""
+    return len(shape) == 1 or (len(shape) > 1 and not fortran)
 
 
 class MemberRows:
@@ -53,10 +87,14 @@ class MemberRows:
         self._open_file, self._open_member, self._largest = open_file, open_member, largest
         self._stream: IO[bytes] | None = open_member()
         self._shape, fortran, self._dtype = read_numeric_header(self._stream, entry.file_size, name, member, most)
-        # In Fortran's order the values of a row lie apart; without a dimension there is none.
-        self.by_rows = len(self._shape) == 1 or (len(self._shape) > 1 and not fortran)
+        self._by_rows = lies_by_rows(self._shape, fortran)
         self._begin = self._stream.tell()
         self._checked = False
+
+    @property
+    def is_open(self) -> bool:
+        """Whether its stream is."""
+        return self._stream is not None
 
     def read(self, start: int, stop: int) -> np.ndarray[Any, Any]:
         """Some rows, native in byte order.
@@ -67,7 +105,7 @@ class MemberRows:
         UnsafeArchiveError : more than the limit
         EOFError, zipfile.BadZipFile, zlib.error : damaged
         """
-        if not self.by_rows:
+        if not self._by_rows:
             raise ArchiveError(self._name, "its values do not lie row by row", self._member)
         start, stop, _ = slice(start, stop).indices(self._shape[0])
         shape = (max(stop - start, 0), *self._shape[1:])

@@ -74,7 +74,7 @@ def sample_side(source_file):
 def test_little_is_said_if_asked_for(sample_side, machine, capsys):
     machine(None)
     check_reading(Console(verbose=True), [sample_side])
-    said = "memory: about 61 MB (data_3d_h36m.npz is one pickled object and is read as a whole)\n"
+    said = "memory: about 71 MB (data_3d_h36m.npz is one pickled object and is read as a whole)\n"
     assert capsys.readouterr().err == said
 
 
@@ -101,7 +101,7 @@ def test_both_sides_count(sample_side, target_folder, machine, monkeypatch, caps
     machine(None)
     check_reading(Console(verbose=True), [sample_side, groups(target_folder)])
     said = capsys.readouterr().err
-    assert said.startswith("memory: about 103 MB (data_3d_h36m.npz, mpi_inf_3dhp_test_set/TS1/annot_data.mat, ")
+    assert said.startswith("memory: about 113 MB (data_3d_h36m.npz, mpi_inf_3dhp_test_set/TS1/annot_data.mat, ")
     assert said.endswith("... (4 more) are read as a whole)\n")
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from poseda_cli.dataset import COLUMNS, PoseDataset, Span
 from poseda_cli.errors import ArchiveError, DamagedArchiveError, InputError
-from poseda_cli.layouts import plain
+from poseda_cli.layouts import in_pieces, plain, read_groups, read_groups_lazily
 from poseda_cli.progress import silent
 from poseda_cli.storage.archive import open_archive
 from poseda_cli.storage.npz_rows import Column, write_npz_rows
@@ -177,28 +177,60 @@ def test_many_sequences_of_many_lengths(archive):
     assert_same(streamed.load(450, 900), read.load(450, 900))
 
 
+def read_lazily(*archives):
+    """The data set, and of which archives it was told that they are read as a whole."""
+    told = []
+    found = read_groups_lazily({"plain": list(archives)}, whole=told.append)
+    return found, [archive.name for groups in told for archive in groups["plain"]]
+
+
 def test_rows_of_a_sequence_that_lie_apart_are_read_as_a_whole(archive):
-    read, streamed = both(archive(poses_2d=POINTS, subject=[1, 2, 1, 2, 1, 2]))
-    assert isinstance(streamed, PoseDataset)
-    assert_same(streamed, read)
-    assert streamed.rows.tolist() == [0, 2, 4, 1, 3, 5]
+    opened = archive(poses_2d=POINTS, subject=[1, 2, 1, 2, 1, 2])
+    assert plain.stream([opened()], silent) is None
+    found, told = read_lazily(opened())
+    assert told == [opened().name]
+    assert_same(found, read_groups({"plain": [opened()]}))
+    assert found.rows.tolist() == [0, 2, 4, 1, 3, 5]
+
+
+def test_one_such_file_and_all_are_read_as_a_whole(archive, tmp_path):
+    opened = archive(poses_2d=POINTS)
+    np.savez(tmp_path / "other.npz", poses_2d=POINTS[:3], joints=w.H36M_JOINTS, subject=[1, 2, 1])
+    other = lambda: open_archive(tmp_path / "other.npz")  # noqa: E731
+    found, told = read_lazily(opened(), other())
+    assert told == [opened().name, "other.npz"]
+    assert_same(found, read_groups({"plain": [opened(), other()]}))
 
 
 def test_arrays_in_the_order_of_fortran_are_read_as_a_whole(tmp_path):
     np.savez(tmp_path / "poses.npz", poses_2d=np.asfortranarray(POINTS), joints=w.H36M_JOINTS)
-    read, streamed = both(lambda: open_archive(tmp_path / "poses.npz"))
-    assert not plain.is_streamed(open_archive(tmp_path / "poses.npz"))
-    assert isinstance(streamed, PoseDataset)
-    assert_same(streamed, read)
+    archive = open_archive(tmp_path / "poses.npz")
+    assert not plain.is_streamed(archive)
+    assert not in_pieces("plain", [archive])
+    found, told = read_lazily(archive)
+    assert told == []  # which headers told before
+    assert_same(found, read_groups({"plain": [open_archive(tmp_path / "poses.npz")]}))
 
 
 def test_several_files_are_one_data_set(archive, tmp_path):
     opened = archive(poses_2d=POINTS)
-    np.savez(tmp_path / "other.npz", poses_2d=POINTS[:3], joints=w.H36M_JOINTS, subject=[1, 2, 1])
+    np.savez(tmp_path / "other.npz", poses_2d=POINTS[:3], joints=w.H36M_JOINTS, subject=[1, 1, 2])
     other = lambda: open_archive(tmp_path / "other.npz")  # noqa: E731
-    read = plain.read([opened(), other()], silent)
-    streamed = plain.stream([opened(), other()], silent)
-    assert_same(streamed.load(2, 9), read.load(2, 9))
+    found, told = read_lazily(opened(), other())
+    assert isinstance(found, StreamedDataset)
+    assert told == []
+    assert_same(found.load(2, 9), read_groups({"plain": [opened(), other()]}).load(2, 9))
+
+
+def test_no_file_stays_open(tmp_path):
+    for number in range(40):
+        np.savez(tmp_path / f"{number}.npz", poses_2d=POINTS + number, joints=w.H36M_JOINTS)
+    archives = [open_archive(tmp_path / f"{number}.npz") for number in range(40)]
+    before = len(list(Path("/proc/self/fd").iterdir())) if Path("/proc/self/fd").exists() else None
+    found, _ = read_lazily(*archives)
+    found.load(0, len(found))
+    if before is not None:
+        assert len(list(Path("/proc/self/fd").iterdir())) <= before + 1
 
 
 @pytest.mark.parametrize("save", [np.savez, np.savez_compressed])

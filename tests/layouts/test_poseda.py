@@ -143,3 +143,33 @@ def test_data_set_that_is_missing(missing, tmp_path):
     w.write_poseda(tmp_path / "augmented.h5", **{missing: None})
     with pytest.raises(UnknownLayoutError, match=f"poseda: lacks data sets {missing}"):
         read(tmp_path / "augmented.h5")
+
+
+def with_lengths(path, lengths):
+    """Give a file other sequences, which follow each other."""
+    with h5py.File(path, "r+") as file:
+        rows = np.zeros(len(lengths), file["sequences"].dtype)
+        rows["action"] = [f"Walking {number}".encode() for number in range(len(lengths))]
+        rows["subject"], rows["camera"], rows["length"] = b"S1", b"54138969", lengths
+        rows["start"] = np.cumsum(lengths) - lengths
+        del file["sequences"]
+        file["sequences"] = rows
+
+
+def test_sequences_without_rows_are_left_out(sides, tmp_path):
+    write(poseda.align(*sides), tmp_path)
+    count = len(read(tmp_path))
+    with_lengths(tmp_path / "augmented.h5", [5, 0, count - 5])
+    found = read(tmp_path)
+    assert [(sequence.action, sequence.length) for sequence in found.sequences] == [
+        ("Walking 0", 5), ("Walking 2", count - 5)
+    ]  # fmt: skip
+    aligned = poseda.align(found.select(stride=3), sides[1])
+    assert sum(sequence.length for sequence in aligned.sequences) == len(aligned) == 2 + -(-(count - 5) // 3)
+
+
+def test_sequences_of_less_than_no_rows_are_refused(sides, tmp_path):
+    write(poseda.align(*sides), tmp_path)
+    with_lengths(tmp_path / "augmented.h5", [8, -3, len(read(tmp_path)) - 5])
+    with pytest.raises(ArchiveError, match="sequences: a sequence of less than no rows"):
+        read(tmp_path)

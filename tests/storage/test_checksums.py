@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from contextlib import contextmanager
 
 import pytest
@@ -64,3 +64,11 @@ def test_an_error_comes_where_it_is_waited_for(tmp_path):
         found = InputFiles([LocalFile(tmp_path / "missing", "missing")], beside)
         with pytest.raises(FileNotFoundError):
             found.by_place(silent)
+
+
+def test_nobody_waits_for_what_is_no_longer_wanted(files):
+    later = Later()
+    with InputFiles(files, later):
+        pass
+    with pytest.raises(CancelledError):
+        later.work()
