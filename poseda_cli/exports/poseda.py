@@ -24,12 +24,15 @@ from poseda_cli.exports.rows import image_points
 from poseda_cli.layouts.poseda import FILE, INTRINSICS, SCHEMA
 from poseda_cli.progress import Progress, silent
 from poseda_cli.storage.deflate import LEVELS, Compression, in_order, shuffled
+from poseda_cli.storage.folder import check_room
 from poseda_cli.storage.write_back import start_write_back
 
 # What is not known of a camera; else NaN.
 UNKNOWN = {"width": 0, "height": 0}
 # Bytes of a chunk: what HDF5 keeps of each column in memory, so that reading row by row inflates a chunk once.
 CHUNK = 1 << 20
+# Room for cameras, sequences and attributes, about.
+HEADS = 1 << 20
 
 DTYPES: dict[str, np.dtype[Any]] = {
     "poses_3d": np.dtype("<f4"),
@@ -99,6 +102,9 @@ def _write_file(heads: RowHeads, path: Path, parts: Iterator[Columns], compressi
     import h5py
 
     rows = len(heads)
+    if compression == "none":
+        # HDF5 itself may crash when it finds the disk full.
+        check_room(path.parent, rows * _width(heads) + HEADS)
     with h5py.File(path, "w") as file:
         _write_attributes(file, heads)
         file["cameras"] = _camera_rows(heads.cameras)
@@ -109,6 +115,12 @@ def _write_file(heads: RowHeads, path: Path, parts: Iterator[Columns], compressi
         level, height = LEVELS[compression], min(CHUNK // (len(heads.skeleton) * 12), rows)
         columns = _create(file, heads, height, shuffle=True, compression="gzip", compression_opts=level)
         _write_chunks(columns, _in_blocks(parts, height), level)
+
+
+def _width(heads: RowHeads) -> int:
+    """Bytes of a row."""
+    numbers = {"poses_3d": 3 * len(heads.skeleton), "poses_2d": 2 * len(heads.skeleton)}
+    return sum(dtype.itemsize * numbers.get(name, 1) for name, dtype in DTYPES.items())
 
 
 def _create(file: Any, heads: RowHeads, height: int = 0, **filters: Any) -> dict[str, Any]:

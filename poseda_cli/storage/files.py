@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, NamedTuple, Protocol
 
 from poseda_cli.dataset import InputFile
 from poseda_cli.errors import ArchiveError, DamagedArchiveError, ForeignFileError, UnsafeArchiveError, listed
@@ -29,6 +29,34 @@ UNREADABLE_ZIP = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError,
 END_RECORD = b"PK\x05\x06"
 # Bytes that are hashed at once.
 PIECE = 1 << 18
+
+
+class Stamp(NamedTuple):
+    """By which a file shows that it is another one, or was written to."""
+
+    number: int
+    size: int
+    changed: int
+
+
+def stamp_of(file: File) -> Stamp | None:
+    """The stamp of a file, or of the zip that it lies in; None if it is gone."""
+    try:
+        status = file.on_disk.stat()
+    except OSError:
+        return None
+    return Stamp(status.st_ino, status.st_size, status.st_mtime_ns)
+
+
+def check_unchanged(file: File, before: Stamp | None) -> None:
+    """Refuse a file that is not what it was: rows of two files do not belong together.
+
+    Raises
+    ------
+    ArchiveError : as said
+    """
+    if stamp_of(file) != before:
+        raise ArchiveError(file.name, "was changed while it was read. Wait until nothing writes it, and run again.")
 
 
 class File(Protocol):

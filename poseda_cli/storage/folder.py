@@ -66,6 +66,7 @@ def check_free(target: Path, overwrite: bool, ours: Callable[[Path], bool], inpu
         if place == real or place in real.parents:
             raise OutputError(f"{target}: holds the input {path.name}; choose another output folder.")
     if not os.path.lexists(target):
+        _check_can_be_made(target)
         return
     if not overwrite:
         raise OutputError(f"{target}: exists already; --overwrite replaces it, if poseda wrote it.")
@@ -74,6 +75,32 @@ def check_free(target: Path, overwrite: bool, ours: Callable[[Path], bool], inpu
             f"{target}: exists and was not written by poseda, or holds other files; it is never replaced. "
             "Choose another."
         )
+
+
+def _check_can_be_made(target: Path) -> None:
+    """Refuse a place where nothing can be made, before hours of work are for nothing."""
+    above = next((folder for folder in target.absolute().parents if os.path.lexists(folder)), target)
+    if not os.path.isdir(above):  # noqa: PTH112  (without an error, whatever it is)
+        raise OutputError(f"{target}: {above} is no folder; choose another place.")
+    if not os.access(above, os.W_OK | os.X_OK):
+        raise OutputError(f"{target}: nothing can be written in {above}; choose another place.")
+
+
+def check_room(folder: Path, needed: int) -> None:
+    """Refuse to begin what the disk has no room for.
+
+    Parameters
+    ----------
+    folder : where it shall be
+    needed : bytes
+
+    Raises
+    ------
+    OSError : there is less room, of which it says how much
+    """
+    free = shutil.disk_usage(folder).free
+    if free < needed:
+        raise OSError(f"no space left on device: {needed:,} bytes are needed, {free:,} are free")
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from poseda_cli.errors import ArchiveError, DamagedArchiveError, UnsafeArchiveError
-from poseda_cli.storage.files import LARGEST, File, LocalFile
+from poseda_cli.storage.files import LARGEST, File, LocalFile, check_unchanged, stamp_of
 
 if TYPE_CHECKING:
     import h5py
@@ -44,6 +44,7 @@ class Hdf5Archive:
         self.file = file
         self.name = file.name
         self._largest = largest
+        self._stamp = stamp_of(file)
         with self._open():
             pass
 
@@ -96,9 +97,11 @@ class Hdf5Archive:
         return values.astype(values.dtype.newbyteorder("="), copy=False)
 
     def rows(self, name: str, start: int, stop: int) -> np.ndarray[Any, Any]:
-        """Some values of a data set, by its first axis, as `array` gives all."""
+        """Some values of a data set, by its first axis, as `array` gives all; of a file that nobody changes."""
+        check_unchanged(self.file, self._stamp)
         with self._open(name) as file:
             values = np.asarray(self._inside(file, name, stop - start)[start:stop])
+        check_unchanged(self.file, self._stamp)
         return values.astype(values.dtype.newbyteorder("="), copy=False)
 
     def outline(self, name: str) -> Any:

@@ -11,7 +11,15 @@ from typing import IO, Any
 import numpy as np
 
 from poseda_cli.errors import ArchiveError, DamagedArchiveError, ForeignFileError, UnsafeArchiveError, listed
-from poseda_cli.storage.files import LARGEST, LARGEST_FOLDER, UNREADABLE_ZIP, File, zip_entries
+from poseda_cli.storage.files import (
+    LARGEST,
+    LARGEST_FOLDER,
+    UNREADABLE_ZIP,
+    File,
+    check_unchanged,
+    stamp_of,
+    zip_entries,
+)
 from poseda_cli.storage.npy import peek_objects, read_header, read_objects, read_values
 from poseda_cli.storage.npz_members import KeptZip, MemberRows, lies_by_rows
 from poseda_cli.storage.pickles import MalformedPickleError, UnsafePickleError
@@ -40,6 +48,7 @@ class NpzArchive:
         self._largest, self._most = largest, most
         self._rows: dict[str, MemberRows] = {}
         self._kept = KeptZip(file)
+        self._stamp = stamp_of(file)
         self._trees: dict[str, Any] = {}
         with file.open() as stream:
             entries = zip_entries(stream, self.name, most)
@@ -70,8 +79,10 @@ class NpzArchive:
 
     def rows(self, name: str, start: int, stop: int) -> np.ndarray[Any, Any]:
         """Some values of a numeric array, by its first axis, as `array` gives all; best asked for in order."""
+        check_unchanged(self.file, self._stamp)
         with self._telling(name):
             values = self._member(name).read(start, stop)
+        check_unchanged(self.file, self._stamp)
         if not any(member.is_open for member in self._rows.values()):
             self._kept.close()
         return values

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from poseda_cli.errors import OutputError
-from poseda_cli.storage.folder import check_free_file, new_file, new_folder
+from poseda_cli.storage.folder import check_free, check_free_file, new_file, new_folder
 
 MARKS = ("augmented.h5", "summary.json")
 
@@ -155,7 +155,7 @@ def test_output_may_lie_beside_its_input(tmp_path):
 
 def test_parent_that_is_a_file(tmp_path):
     (tmp_path / "file").write_text("mine")
-    refuse(tmp_path / "file" / "aligned", False, "not written")
+    refuse(tmp_path / "file" / "aligned", False, "is no folder")
     assert contents(tmp_path) == {"file": "mine"}
 
 
@@ -282,3 +282,16 @@ def test_file_by_the_longest_name_that_disks_take(tmp_path):
     with new_file(tmp_path / ("n" * 251 + ".png"), False) as file:
         file.write_text("new")
     assert contents(tmp_path) == {"n" * 251 + ".png": "new"}
+
+
+def test_what_cannot_be_made_is_refused_at_once(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OutputError, match="file is no folder"):
+        check_free(tmp_path / "file" / "out", False, lambda folder: True)
+
+
+def test_a_folder_that_cannot_be_written_is_refused_at_once(tmp_path, monkeypatch):
+    monkeypatch.setattr("os.access", lambda place, mode: Path(place) != tmp_path)
+    check_free(tmp_path.parent / "out", False, lambda folder: True)
+    with pytest.raises(OutputError, match="nothing can be written in"):
+        check_free(tmp_path / "new" / "out", False, lambda folder: True)
