@@ -125,7 +125,7 @@ def test_the_file_is_closed_with_the_archive(save, tmp_path):
     save(tmp_path / "poses.npz", poses=VALUES)
     archive = opened(tmp_path / "poses.npz")
     archive.rows("poses", 0, 10)
-    kept = archive._kept.fp
+    kept = archive._kept._zip.fp
     del archive
     gc.collect()
     assert kept.closed
