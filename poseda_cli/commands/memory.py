@@ -101,14 +101,11 @@ def _largest(archives: list[Archive]) -> list[Archive]:
 
 
 def _has_3d(layout: str, archive: Archive) -> bool:
-    if layout == "h36m-raw":
-        return any(folder.endswith("D3_Positions") for folder in archive.file.folders)
-    if layout == "evoskeleton":
-        from poseda_cli.layouts.evoskeleton import WIDTHS
-        from poseda_cli.storage.npy import CONTENT
+    from poseda_cli.layouts import layout_module
 
-        first = next(iter(archive.outline(CONTENT).values()))
-        return getattr(first, "shape", ())[1:] == (WIDTHS["3D"],)
+    module = layout_module(layout)
+    if hasattr(module, "has_3d"):
+        return bool(module.has_3d(archive))
     return any(name in archive.members for name in MEMBERS_3D)
 
 

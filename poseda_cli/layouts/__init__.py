@@ -7,6 +7,7 @@ A layout's module has a docstring, which is its documentation (`poseda layouts N
 - `read(archives, progress)`: the archives of one side as a `PoseDataset`;
 - `stream(archives, progress)`, where they can be read in pieces: the same as a `StreamedDataset`, or None if it turns
   out that they cannot; and `is_streamed(archive)`, where headers tell that of some archives it cannot;
+- `has_3d(archive)`, where names of members do not tell whether reading makes a pose for each camera of one;
 - `BESIDE`, where files without poses belong to it (cameras): where they lie, seen from an archive.
 
 Adding a layout is such a module, its line in `LAYOUTS`, and one in `memory.PEAKS`, measured.

@@ -71,6 +71,11 @@ def refusal(archive: Archive) -> str | None:
     return f"{kind} poses must be arrays (T, {WIDTHS[str(kind)]})"
 
 
+def has_3d(archive: Archive) -> bool:
+    """Whether it has 3D poses, which become one before each camera; of an archive of this layout."""
+    return _kind(next(iter(archive.outline(CONTENT)))) == "3D"
+
+
 def _kind(key: Any) -> str | None:
     """What a dictionary with such a key holds: '3D', '2D', 'cameras' or nothing that we know."""
     if not isinstance(key, tuple) or not key or not isinstance(key[0], int):

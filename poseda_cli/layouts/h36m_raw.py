@@ -69,6 +69,11 @@ def refusal(archive: Archive) -> str | None:
     return f"needs a variable {CDF} (.cdf), or a cell {MATLAB} and nothing else (.cdf.mat)"
 
 
+def has_3d(archive: Archive) -> bool:
+    """Whether it has poses in world space, which become one before each camera."""
+    return any(folder.endswith(WORLD) for folder in archive.file.folders)
+
+
 class _File(NamedTuple):
     """One archive, and what its place says of it."""
 
