@@ -7,6 +7,8 @@ from collections.abc import Callable, Generator, Iterable
 from threading import BoundedSemaphore
 from typing import TYPE_CHECKING, TypeVar
 
+from poseda_cli.signals import Stopped
+
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
@@ -89,7 +91,8 @@ class Background:
             self._room.release()
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        self._pool.shutdown(wait=True, cancel_futures=kind is not None)
+        # What computes in memory alone may do so until the process has ended.
+        self._pool.shutdown(wait=kind is not Stopped, cancel_futures=kind is not None)
         if kind is None:
             for started in self._started:
                 started.result()

@@ -104,8 +104,9 @@ def world_to_camera(points: Floats, rotation: Floats, centre: Floats) -> Floats:
     moved: Floats = np.asarray(points, np.float64) - np.asarray(centre, np.float64)
     # Not a matrix product: BLAS may round differently with another number of rows or threads.
     seen = np.empty_like(moved)
-    for axis, r in enumerate(np.asarray(rotation, np.float64)):
-        seen[..., axis] = moved[..., 0] * r[0] + moved[..., 1] * r[1] + moved[..., 2] * r[2]
+    with np.errstate(invalid="ignore"):  # infinities, of either sign
+        for axis, r in enumerate(np.asarray(rotation, np.float64)):
+            seen[..., axis] = moved[..., 0] * r[0] + moved[..., 1] * r[1] + moved[..., 2] * r[2]
     return seen
 
 

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from poseda_cli.dataset import PoseDataset, Problem, Severity
 from poseda_cli.errors import listed
 from poseda_cli.skeleton import Skeleton
+from poseda_cli.validity import MOST_OUTSIDE, TOO_LARGE, WORDS
 
 Figures = dict[str, Any]
 
@@ -71,6 +72,8 @@ def _invalid(figures: Figures, invalid: int, count: int) -> Iterator[Problem]:
     kinds = {
         "not-finite": ("poses_not_finite", "numbers that are not finite"),
         "no-extent": ("poses_without_extent", "all joints at one place"),
+        "too-large": ("poses_too_large", WORDS[TOO_LARGE]),
+        "far-outside": ("poses_far_outside", f"joints more than {MOST_OUTSIDE:.0f} image sizes outside the image"),
         "behind-camera": ("poses_behind_camera", "a joint behind the camera"),
     }
     for code, (key, what) in kinds.items():

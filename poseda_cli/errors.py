@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
+
+# Signs that steer a terminal or turn the order of a line; names inside a file may hold them.
+STEERING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+LONGEST_MEMBER, LONGEST_MESSAGE = 200, 2000
 
 
 class PosedaError(Exception):
@@ -34,8 +39,8 @@ class ArchiveError(InputError):
         self.path = path
         self.member = member
         self.code = code or self.code
-        where = f"{path}: {member}" if member else f"{path}"
-        super().__init__(f"{where}: {message}")
+        where = one_line(str(path)) + (f": {one_line(shortened(member, LONGEST_MEMBER))}" if member else "")
+        super().__init__(STEERING.sub("\ufffd", f"{where}: {shortened(message, LONGEST_MESSAGE)}"))
 
 
 class DamagedArchiveError(ArchiveError):
@@ -93,9 +98,19 @@ class OutputError(PosedaError):
     """The output could not be written; nothing of it was left behind."""
 
 
+def one_line(text: str) -> str:
+    """A name that a file or a folder chose, without signs that steer a terminal or end a line."""
+    return STEERING.sub("\ufffd", text).replace("\n", "\ufffd")
+
+
+def shortened(text: str, most: int = 200) -> str:
+    """As much of a text that a file chose as a message can quote."""
+    return text if len(text) <= most else f"{text[:most]}..."
+
+
 def listed(names: Iterable[object], most: int = 12) -> str:
     """The names as one readable line, cut after `most` of them."""
-    texts = [str(name) for name in names]
+    texts = [shortened(one_line(str(name))) for name in names]
     if len(texts) > most:
         return f"{', '.join(texts[:most])}, ... ({len(texts) - most} more)"
     return ", ".join(texts) or "nothing"

@@ -174,18 +174,30 @@ def depths(
 
 
 def depths_of_block(
-    major: Floats, box: Floats, intrinsics: Floats, root: int, joints: Joints = slice(None), depth: Depth = "weak"
+    major: Floats,
+    box: Floats,
+    intrinsics: Floats,
+    root: int,
+    joints: Joints = slice(None),
+    depth: Depth = "weak",
+    least: float = 0.0,
+    most: float = np.inf,
+    farthest_out: float = np.inf,
 ) -> tuple[Floats, Floats]:
-    """As `depths`, from a (J, 3, B) block."""
+    """As `depths`, from a (J, 3, B) block.
+
+    Bodies of an extent up to `least`, or of `most` on, or whose first joint lies `farthest_out` from the origin along
+    an axis, are taken for none.
+    """
     with np.errstate(all="ignore"):
         nearest, farthest = major.min(0), major.max(0)
         extent = farthest - nearest
         # One number that is not finite makes the extent so: such a pose has no place.
-        finite = np.isfinite(extent).all(0)
+        finite = ((extent < most) & (np.abs(major[0]) < farthest_out)).all(0)
         if not isinstance(joints, slice):
             extent = major[joints].max(0) - major[joints].min(0)
         z = (intrinsics[:, 0] * extent[0] + intrinsics[:, 1] * extent[1]) / (box[:, 0] + box[:, 1])
-        valid = finite & np.isfinite(z) & (z > 0)
+        valid = finite & np.isfinite(z) & (z > 0) & (extent[0] + extent[1] > least)
         if depth == "exact":
             z = _exact_depth(major, box, intrinsics, root, joints, start=z)
         z = np.where(valid, z, np.nan)

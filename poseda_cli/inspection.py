@@ -15,14 +15,26 @@ from poseda_cli.blocks import for_blocks
 from poseda_cli.cameras import Floats, distortion_table, project
 from poseda_cli.dataset import PoseDataset, Problem
 from poseda_cli.diagnosis import Agreement, bone_name, diagnose
-from poseda_cli.global_position import boxes_of_block, joint_major
+from poseda_cli.global_position import joint_major
 from poseda_cli.progress import Progress, one_at_a_time, silent
 from poseda_cli.skeleton import Skeleton
+from poseda_cli.validity import (
+    FAR_OUTSIDE,
+    LEAST_EXTENT,
+    MOST_DISTANCE,
+    MOST_EXAMPLES,
+    MOST_EXTENT,
+    MOST_OUTSIDE,
+    NO_EXTENT,
+    NOT_FINITE,
+    TOO_LARGE,
+)
 
 MOST_ROWS = 200_000
 SIDES = ("L", "R")
 # A joint stands out where its reprojection error is this many times that of the median joint, and visible.
 OUTLIER, OUTLIER_PX = 10.0, 0.1
+BEHIND = "a joint behind the camera"
 # What was projected with a camera lies this near to the projection, and detections do not.
 EXACT_PX = 0.1
 
@@ -33,12 +45,15 @@ Figures = dict[str, Any]
 class Inspection(NamedTuple):
     """What an inspection found.
 
-    invalid_poses : poses with numbers that are not finite, without extent, or with a joint behind the camera
+    invalid_poses : poses with numbers that are not finite, without extent, too large, far outside their images, or
+        with a joint behind the camera
+    invalid_examples : the first of them: subject, action, camera, frame (in its sequence, from 0), and why
     figures : metres, pixels and fractions by name; a figure that the data set has no data for is missing
     problems : the reader's own, and those that the figures show
     """
 
     invalid_poses: int
+    invalid_examples: tuple[dict[str, Any], ...]
     figures: Figures
     problems: tuple[Problem, ...]
 
@@ -57,7 +72,8 @@ def inspect(dataset: PoseDataset, progress: Progress = silent, jobs: int | None 
     What was found. The figures, where the data is there:
 
     - `sampled_rows`: poses that medians and quantiles are taken over
-    - `nan_values`, `infinite_values`, `poses_not_finite`, `poses_without_extent`, `poses_behind_camera`
+    - `nan_values`, `infinite_values`, `poses_not_finite`, `poses_without_extent`, `poses_behind_camera`; where
+      there are any, `poses_too_large` and `poses_far_outside`
     - `bone_lengths_m`: medians by 'RHip-RKnee', joints as the data set calls them; `symmetry`: those of the
       left side by those of the right
     - `thigh`: mean of both sides' medians; `height`: ankle to head, the sum of the medians of shin, thigh
@@ -76,7 +92,7 @@ def inspect(dataset: PoseDataset, progress: Progress = silent, jobs: int | None 
     """
     count = len(dataset)
     if not count:
-        return Inspection(0, {"sampled_rows": 0}, (*dataset.origin.problems, *diagnose(dataset, {}, 0, [])))
+        return Inspection(0, (), {"sampled_rows": 0}, (*dataset.origin.problems, *diagnose(dataset, {}, 0, [])))
     step = -(-count // MOST_ROWS)
     errors = _reprojection_errors(dataset, step, jobs)
     medians = {model: _joint_medians(column) for model, column in errors.items()}
@@ -101,7 +117,8 @@ def inspect(dataset: PoseDataset, progress: Progress = silent, jobs: int | None 
         figures |= _reprojection_figures(dataset, errors, model, rows.worst)
         off = _by_sequence(dataset, errors[model], step)
     invalid = int((~rows.valid).sum())
-    return Inspection(invalid, figures, (*dataset.origin.problems, *diagnose(dataset, figures, invalid, off)))
+    problems = (*dataset.origin.problems, *diagnose(dataset, figures, invalid, off))
+    return Inspection(invalid, rows.examples(), figures, problems)
 
 
 class _Rows:
@@ -124,6 +141,8 @@ class _Rows:
         self.infinite = np.zeros(count, np.uint16)
         self.finite = np.ones(count, bool)
         self.extended = np.ones(count, bool)
+        self.human = np.ones(count, bool)  # not too large, and not too far away
+        self.near = np.ones(count, bool)  # not far outside the image
         self.ahead = np.ones(count, bool)
         self.placed = np.zeros(count, np.uint8)  # joints whose place in an image of known size is known
         self.outside = np.zeros(count, np.uint8)  # of these
@@ -132,7 +151,22 @@ class _Rows:
     @property
     def valid(self) -> NDArray[np.bool_]:
         """(N,) whether a pose can be used."""
-        return self.finite & self.extended & self.ahead
+        return self.finite & self.extended & self.human & self.near & self.ahead
+
+    def examples(self) -> tuple[dict[str, Any], ...]:
+        """The first poses that cannot be used."""
+        checks = {
+            NOT_FINITE: self.finite,
+            TOO_LARGE: self.human,
+            FAR_OUTSIDE: self.near,
+            NO_EXTENT: self.extended,
+            BEHIND: self.ahead,
+        }
+        first = np.flatnonzero(~self.valid)[:MOST_EXAMPLES].tolist()
+        return tuple(
+            {**self._dataset.frame_of(row), "why": next(why for why, passed in checks.items() if not passed[row])}
+            for row in first
+        )
 
     def fill(self, start: int, stop: int) -> None:
         """What is said of some rows."""
@@ -146,7 +180,7 @@ class _Rows:
             if three is not None and self._projects:
                 image = self._lenses.project(three, dataset.camera[rows], self._model)
             if two is not None and image is not None:
-                self.worst[rows] = np.nan_to_num(_distance(two, image), posinf=0).max(0)
+                self.worst[rows] = np.nan_to_num(_distance(two, image).astype(np.float32), posinf=0).max(0)
             points = image if two is None else two
             if points is not None:
                 self._place(rows, points, dataset.intrinsics[dataset.camera[rows], 4:])
@@ -161,6 +195,9 @@ class _Rows:
         }
         if self._has_depth:
             figures["poses_behind_camera"] = int((~self.ahead).sum())
+        for key, passed in (("poses_too_large", self.human), ("poses_far_outside", self.near)):
+            if not passed.all():
+                figures[key] = int((~passed).sum())
         joints, poses = int(self.placed.sum()), int((self.placed > 0).sum())
         if joints:
             outside, touched = int(self.outside.sum()), int((self.outside > 0).sum())
@@ -180,9 +217,12 @@ class _Rows:
         if not finite.all():
             self.nan[rows] += np.isnan(major).sum((0, 1), dtype=np.uint16)
             self.infinite[rows] += np.isinf(major).sum((0, 1), dtype=np.uint16)
-        width, height, *_ = boxes_of_block(major, 0, slice(None))
+        extent = np.ptp(major, axis=0)
         self.finite[rows] &= finite
-        self.extended[rows] &= ~finite | (width + height > 0)
+        self.extended[rows] &= ~finite | (extent[0] + extent[1] > LEAST_EXTENT)
+        if len(extent) == 3:
+            here = np.abs(major[0]) < MOST_DISTANCE
+            self.human[rows] = ~finite | ((extent < MOST_EXTENT) & here).all(0)
         return major
 
     def _place(self, rows: slice, points: Floats, sizes: Floats) -> None:
@@ -190,6 +230,10 @@ class _Rows:
         outside = placed & ((points < 0) | (points >= sizes.T)).any(1)
         self.placed[rows] = placed.sum(0)
         self.outside[rows] = outside.sum(0)
+        # A projection may be anywhere: of 3D beside or close to its camera. It is no target.
+        if self._dataset.poses_2d is not None and outside.any():
+            far = (points < -MOST_OUTSIDE * sizes.T) | (points > (1 + MOST_OUTSIDE) * sizes.T)
+            self.near[rows] = ~(placed & far.any(1)).any(0)
 
 
 class _Lenses:
@@ -276,7 +320,7 @@ def _worst_place(dataset: PoseDataset, row: int, model: Model) -> str:
     rows = slice(row, row + 1)
     with np.errstate(all="ignore"):
         image = _Lenses(dataset).project(joint_major(dataset.poses_3d[rows]), dataset.camera[rows], model)
-        distances = _distance(joint_major(dataset.poses_2d[rows]), image)
+        distances = _distance(joint_major(dataset.poses_2d[rows]), image).astype(np.float32)
     joint = int(np.nan_to_num(distances, posinf=0).argmax())
     return f"{dataset.skeleton.joints[joint]}, {dataset.place(row)}"
 

@@ -288,19 +288,22 @@ def h36m17_from_coco(points: NDArray[Any]) -> NDArray[np.float32]:
 
     Source: the conversion of MotionBERT (coco2h36m) for in-the-wild detections.
     """
+    if points.dtype.kind != "f" or points.dtype.itemsize < 4:
+        points = points.astype(np.float64)  # sums of small types overflow
     converted = np.empty((len(points), len(H36M17), 2), np.float32)
-    for meaning, index in COCO17.position.items():
-        converted[:, H36M17.position[meaning]] = points[:, index]
-    names = {joint: points[:, index] for index, joint in enumerate(COCO17.joints)}
-    hip = (names["left_hip"] + names["right_hip"]) / 2
-    thorax = (names["left_shoulder"] + names["right_shoulder"]) / 2
-    middles = {
-        "Hip": hip,
-        "Thorax": thorax,
-        "Spine": (hip + thorax) / 2,
-        "Neck/Nose": names["nose"],
-        "Head": (names["left_eye"] + names["right_eye"]) / 2,
-    }
-    for meaning, values in middles.items():
-        converted[:, H36M17.position[meaning]] = values
+    with np.errstate(over="ignore", invalid="ignore"):  # what float32 does not hold becomes infinite, and invalid
+        for meaning, index in COCO17.position.items():
+            converted[:, H36M17.position[meaning]] = points[:, index]
+        names = {joint: points[:, index] for index, joint in enumerate(COCO17.joints)}
+        hip = (names["left_hip"] + names["right_hip"]) / 2
+        thorax = (names["left_shoulder"] + names["right_shoulder"]) / 2
+        middles = {
+            "Hip": hip,
+            "Thorax": thorax,
+            "Spine": (hip + thorax) / 2,
+            "Neck/Nose": names["nose"],
+            "Head": (names["left_eye"] + names["right_eye"]) / 2,
+        }
+        for meaning, values in middles.items():
+            converted[:, H36M17.position[meaning]] = values
     return converted

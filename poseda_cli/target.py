@@ -11,16 +11,19 @@ from poseda_cli import global_position as gpa
 from poseda_cli.cameras import Camera, Floats, Intrinsics, Screen, normalise_intrinsics
 from poseda_cli.dataset import PoseDataset
 from poseda_cli.errors import InputError, listed
-from poseda_cli.measurement import DEPTH, depths_of, normalise_boxes
+from poseda_cli.measurement import DEPTH, corners, depths_of, normalise_boxes
 from poseda_cli.skeleton import Skeleton, shared_joints
-from poseda_cli.validity import Invalid, Validity, check_valid
+from poseda_cli.validity import Invalid, Validity, check_valid, valid_2d
 
 
 class TargetPoses:
     """The target side as GPA needs it: boxes and cameras of its valid poses."""
 
-    def __init__(self, dataset: PoseDataset, rows: NDArray[np.int64], boxes: Floats, screen: Screen) -> None:
+    def __init__(
+        self, dataset: PoseDataset, rows: NDArray[np.int64], boxes: Floats, screen: Screen, validity: Validity
+    ) -> None:
         self.dataset = dataset
+        self.validity = validity
         self.rows = rows  # of the data set, valid ones only
         self.boxes = boxes  # (M, 5) float32, screen-normalised; the fifth the depth of the root, NaN where not known
         self.camera = dataset.camera[rows]
@@ -35,7 +38,7 @@ class TargetPoses:
         target : with 2D poses
         output : joints of the output; boxes are taken over those that both have
         screen : normalisation
-        invalid : what becomes of poses that are not finite or have no extent
+        invalid : what becomes of poses that are not finite, have no extent, or lie far outside the image
 
         Raises
         ------
@@ -44,16 +47,20 @@ class TargetPoses:
         _check_cameras(target)
         joints, _ = shared_joints(target.skeleton, output)
         shared = gpa.joints_of(joints, len(target.skeleton))
-        pixels = gpa.boxes(np.asarray(target.poses_2d), target.skeleton.position["Hip"], shared)
-        valid = np.isfinite(pixels).all(1) & (pixels[:, 0] + pixels[:, 1] > 0)
-        check_valid(target, Validity().and_of(valid), "target", invalid)
+        points = np.asarray(target.poses_2d)
         sizes = target.intrinsics[target.camera][:, 4:]
+        low, high = corners(points, shared)
+        valid, why = valid_2d(low, high, sizes)
+        validity = Validity().and_of(valid, lambda rows: why[rows].tolist())
+        check_valid(target, validity, "target", invalid)
         rows = np.flatnonzero(valid)
+        root = points[rows, target.skeleton.position["Hip"]]
+        pixels = np.concatenate([high[rows] - low[rows], root], axis=1)
         boxes = np.full((len(rows), DEPTH + 1), np.nan, np.float32)
-        boxes[:, :DEPTH] = normalise_boxes(pixels, sizes, screen)[rows]
+        boxes[:, :DEPTH] = normalise_boxes(pixels, sizes[rows], screen)
         if len(depths := depths_of(target)):
             boxes[:, DEPTH] = depths[rows]
-        return cls(target, rows, boxes, screen)
+        return cls(target, rows, boxes, screen, validity)
 
 
 def with_intrinsics(target: PoseDataset, intrinsics: Intrinsics) -> PoseDataset:

@@ -28,8 +28,14 @@ HIPS_OF_TRUNK = 0.3
 
 def sample(poses: Floats, most: int = SAMPLE) -> Floats:
     """About `most` of the poses, evenly spread; those with numbers that are not finite left out."""
-    some = poses[:: spread(len(poses), most)]
+    some = in_single_precision(poses[:: spread(len(poses), most)])
     return some[np.isfinite(some).all((1, 2))].astype(np.float64)
+
+
+def in_single_precision(poses: Floats) -> Floats:
+    """The poses in the precision that they are read in; what it does not hold is infinite."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return np.asarray(poses).astype(np.float32, copy=False)
 
 
 def spread(count: int, most: int = SAMPLE) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from poseda_cli.cameras import Floats
+from poseda_cli.checks.sanity import in_single_precision
 from poseda_cli.skeleton import Skeleton
 
 # Poses of one sequence that are looked at.
@@ -19,6 +20,8 @@ OPPOSITE = -0.3
 FACING = 0.4
 # Metres; who is farther away has a place in camera space.
 NEAREST = 0.5
+# Medians; what is farther off belongs to no body.
+STRAY = 100.0
 
 
 def exchanged_limbs(poses_3d: Floats, poses_2d: Floats, skeleton: Skeleton) -> list[str]:
@@ -31,15 +34,17 @@ def exchanged_limbs(poses_3d: Floats, poses_2d: Floats, skeleton: Skeleton) -> l
     skeleton : joint set of both
     """
     step = max(1, len(poses_3d) // SAMPLE)
-    body, flat = poses_3d[::step].astype(np.float64), poses_2d[::step].astype(np.float64)
+    body, flat = (in_single_precision(poses[::step]).astype(np.float64) for poses in (poses_3d, poses_2d))
     solid = body[..., :2]
-    if np.nanmin(body[..., 2], initial=np.inf) > NEAREST:
-        solid = solid / body[..., 2:]  # off the middle of the image, what is nearer lies elsewhere
-    found = []
-    for limb, joints in LIMBS.items():
-        left, right = ([skeleton.position.get(side + joint, -1) for joint in joints] for side in "LR")
-        if -1 not in left and correlation(solid[:, left] - solid[:, right], flat[:, left] - flat[:, right]) < EXCHANGED:
-            found.append(limb)
+    with np.errstate(invalid="ignore"):  # infinities, which a correlation leaves out
+        if np.nanmin(body[..., 2], initial=np.inf) > NEAREST:
+            solid = solid / body[..., 2:]  # off the middle of the image, what is nearer lies elsewhere
+        found = []
+        for limb, joints in LIMBS.items():
+            left, right = ([skeleton.position.get(side + joint, -1) for joint in joints] for side in "LR")
+            offsets = solid[:, left] - solid[:, right], flat[:, left] - flat[:, right]
+            if -1 not in left and correlation(*offsets) < EXCHANGED:
+                found.append(limb)
     return found
 
 
@@ -63,5 +68,13 @@ def correlation(first: Floats, second: Floats) -> float:
     """Of offsets, not about their means: 1 if all are in proportion, and if there is nothing to compare."""
     known = np.isfinite(first) & np.isfinite(second)
     first, second = first[known], second[known]
+    # One stray joint would outweigh all others.
+    ordinary = (np.abs(first) <= _most(first)) & (np.abs(second) <= _most(second))
+    first, second = first[ordinary], second[ordinary]
     both = (first**2).sum() * (second**2).sum()
     return float((first * second).sum() / np.sqrt(both)) if both > 0 else 1.0
+
+
+def _most(offsets: Floats) -> float:
+    """What ordinary offsets do not exceed."""
+    return STRAY * float(np.median(np.abs(offsets))) or np.inf if len(offsets) else np.inf

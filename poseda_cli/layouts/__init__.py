@@ -18,10 +18,13 @@ from __future__ import annotations
 import importlib
 import os
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path, PurePath
 from types import ModuleType
 from typing import Any, NamedTuple
+
+import numpy as np
 
 from poseda_cli import streamed
 from poseda_cli.dataset import InputFile, PoseDataset, PoseHeads, concatenate, with_printable_names
@@ -38,7 +41,9 @@ from poseda_cli.errors import (
 from poseda_cli.progress import BYTES, Progress, silent
 from poseda_cli.storage.archive import Archive, open_archive
 from poseda_cli.storage.files import File, LocalFile, printable, zipped_files
+from poseda_cli.storage.limits import DEFAULT, Limits
 from poseda_cli.storage.watch import watched
+from poseda_cli.suggestions import did_you_mean
 
 # In the order in which they are tried and listed: name, one line about it.
 LAYOUTS = {
@@ -80,11 +85,7 @@ def layout_module(name: str) -> ModuleType:
     UsageError : there is no such layout (lists those there are)
     """
     if name not in LAYOUTS:
-        import difflib
-
-        near = difflib.get_close_matches(name, LAYOUTS, n=1)
-        hint = f" Did you mean {near[0]}?" if near else ""
-        raise UsageError(f"No layout {name}; poseda knows {listed(LAYOUTS)}.{hint}")
+        raise UsageError(f"No layout {name}; poseda knows {listed(LAYOUTS)}.{did_you_mean(name, LAYOUTS)}")
     return importlib.import_module(f"poseda_cli.layouts.{name.replace('-', '_')}")
 
 
@@ -92,6 +93,8 @@ def read(
     paths: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
     layout: str | None = None,
     progress: Progress = silent,
+    *,
+    max_size: int | str | None = None,
 ) -> PoseDataset:
     """The poses in some archives, as one data set.
 
@@ -100,6 +103,7 @@ def read(
     paths : files and folders; a folder stands for the archives in it, down to five levels
     layout : name of the layout that they have; recognised from their content if not given
     progress : told how far reading is
+    max_size : how many bytes may be read at once, a number or as "16G"; 4 GiB if not given, and of text 1 GiB
 
     Returns
     -------
@@ -109,7 +113,7 @@ def read(
     ------
     ArchiveError : missing, damaged, unsafe, unrecognised or ambiguous archives
     InputError : content that contradicts its layout, or archives that do not go together
-    UsageError : no such layout
+    UsageError : no such layout, or no such size
     """
     if isinstance(paths, (str, os.PathLike)):
         paths = [paths]
@@ -117,11 +121,13 @@ def read(
         raise UsageError("nothing to read: name at least one file or folder.")
     if layout is not None:
         layout_module(layout)
-    groups, skipped = find([Path(path) for path in paths], layout)
+    groups, skipped = find([Path(path) for path in paths], layout, Limits.of(max_size))
     return read_groups(groups, skipped, progress)
 
 
-def find(paths: Sequence[Path], layout: str | None = None) -> tuple[dict[str, list[Archive]], tuple[str, ...]]:
+def find(
+    paths: Sequence[Path], layout: str | None = None, limits: Limits = DEFAULT
+) -> tuple[dict[str, list[Archive]], tuple[str, ...]]:
     """The archives that some paths stand for, by layout, and notes about files that are none.
 
     Raises
@@ -132,7 +138,7 @@ def find(paths: Sequence[Path], layout: str | None = None) -> tuple[dict[str, li
     notes: list[str] = []
     seen: dict[object, str] = {}
     for path in paths:
-        found, unknown = _recognised(path, look(path, layout), layout)
+        found, unknown = _recognised(path, look(path, layout, limits), layout)
         # Beside our own data files lies a summary, which is none.
         unknown = [name for name in unknown if PurePath(name).name != "summary.json"]
         if unknown:
@@ -149,7 +155,7 @@ def find(paths: Sequence[Path], layout: str | None = None) -> tuple[dict[str, li
             if file.identity in seen:
                 continue
             try:
-                companion = open_archive(file)
+                companion = open_archive(file, limits)
                 ours = layout_module(name).refusal(companion) is None
             except ArchiveError as error:  # nobody asked for it, and poses can be read without
                 notes.append(f"{error} It lies beside the poses and was left out")
@@ -199,13 +205,29 @@ def _read_layout(
     whole: Callable[[dict[str, list[Archive]]], object] | None,
 ) -> PoseHeads:
     module = layout_module(layout)
-    if whole is not None and in_pieces(layout, archives):
-        found: PoseHeads | None = module.stream(archives, progress)
-        if found is not None:
-            return found
-        whole({layout: archives})
-    dataset: PoseDataset = module.read(archives, progress)
-    return dataset
+    # Numbers that are not finite, or too large, are data: poses of them are counted where they are used.
+    with np.errstate(all="ignore"), _naming_files(archives):
+        if whole is not None and in_pieces(layout, archives):
+            found: PoseHeads | None = module.stream(archives, progress)
+            if found is not None:
+                return found
+            whole({layout: archives})
+        dataset: PoseDataset = module.read(archives, progress)
+        return dataset
+
+
+@contextmanager
+def _naming_files(archives: list[Archive]) -> Iterator[None]:
+    """Let errors that checks of a data set raise say which files it is of."""
+    try:
+        yield
+    except ArchiveError:
+        raise
+    except InputError as error:
+        names = [archive.name for archive in archives]
+        if any(name in str(error) for name in names):
+            raise
+        raise type(error)(f"{listed(names, most=2)}: {error}") from error
 
 
 def _read_each(
@@ -286,20 +308,20 @@ class Look(NamedTuple):
     error: ArchiveError | None
 
 
-def look(path: Path, layout: str | None = None) -> list[Look]:
+def look(path: Path, layout: str | None = None, limits: Limits = DEFAULT) -> list[Look]:
     """What each of the files is that a path stands for.
 
     Raises
     ------
     ArchiveError : the path itself cannot be read, or stands for no file
     """
-    return [_look_at(file, layout) for file in _candidates(path)]
+    return [_look_at(file, layout, limits) for file in _candidates(path, limits)]
 
 
-def _look_at(file: File, layout: str | None) -> Look:
+def _look_at(file: File, layout: str | None, limits: Limits) -> Look:
     archive = None
     try:
-        archive = open_archive(file)
+        archive = open_archive(file, limits)
         if layout is None:
             return Look(file, archive, recognise(archive), None)
         if (refusal := layout_module(layout).refusal(archive)) is not None:
@@ -353,14 +375,14 @@ def _recognised(path: Path, looks: list[Look], layout: str | None) -> tuple[list
     return found, [*missing, *(str(e.path) for e in failures if not isinstance(e, MissingExtraError))]
 
 
-def _candidates(path: Path) -> list[File]:
+def _candidates(path: Path, limits: Limits) -> list[File]:
     """The files that a path stands for, each with the name it has in messages and outputs."""
     base = Path(os.path.abspath(path))  # noqa: PTH100  (resolve() would follow the user's links)
     files: list[Path] = []
     try:
         path.stat()
         if not path.is_dir():
-            return _unpacked(LocalFile(path, printable(base.name)))
+            return _unpacked(LocalFile(path, printable(base.name)), limits)
         for folder, folders, names in os.walk(path, onerror=_raise):
             depth = len(Path(folder).relative_to(path).parts)
             folders[:] = sorted(f for f in folders if depth < DEEPEST and not f.startswith("."))
@@ -374,11 +396,11 @@ def _candidates(path: Path) -> list[File]:
     return [LocalFile(file, printable(str(Path(base.name) / file.relative_to(path)))) for file in files]
 
 
-def _unpacked(file: LocalFile) -> list[File]:
+def _unpacked(file: LocalFile, limits: Limits) -> list[File]:
     """The archives in a zip that stands for a folder; any other file as it is."""
     with file.open() as stream:
         head = stream.read(4)
-    inside = zipped_files(file.on_disk, file.name) if head.startswith(b"PK") else []
+    inside = zipped_files(file.on_disk, file.name, limits) if head.startswith(b"PK") else []
     if not inside:
         return [file]
     archives = [member for member in inside if member.base.lower().endswith(SUFFIXES)]

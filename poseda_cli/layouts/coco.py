@@ -20,6 +20,7 @@ an alignment to these poses asks for --intrinsics.
 from __future__ import annotations
 
 import re
+import sys
 from collections import Counter
 from pathlib import PurePath, PurePosixPath
 from typing import Any, NamedTuple
@@ -41,6 +42,8 @@ from poseda_cli.storage.npy import CONTENT
 ORIGIN = Origin("coco")
 ACTION = "people"
 JOINTS = len(COCO17)
+# No picture is this wide, in pixels.
+LARGEST_SIZE = 1_000_000
 # The ears take part in no midpoint.
 NEEDED = [index for index, joint in enumerate(COCO17.joints) if not joint.endswith("_ear")]
 
@@ -157,10 +160,10 @@ def _images(archive: Archive, entries: list[Any]) -> dict[Any, _Image]:
         name = entry.get("file_name")
         if entry["id"] in found:
             raise ArchiveError(archive.name, f"two images have the id {entry['id']}", f"images[{place}]")
-        width, height = entry.get("width"), entry.get("height")
-        if not (isinstance(width, int) and isinstance(height, int) and width > 0 and height > 0):
-            width = height = 0
-        found[entry["id"]] = _Image(name if isinstance(name, str) else "", place, width, height)
+        sizes: list[Any] = [entry.get("width"), entry.get("height")]
+        if not all(type(size) is int and 0 < size <= LARGEST_SIZE for size in sizes):
+            sizes = [0, 0]
+        found[entry["id"]] = _Image(name if isinstance(name, str) else "", place, *sizes)
     return found
 
 
@@ -205,7 +208,7 @@ def _people(archive: Archive, tree: Any, images: dict[Any, _Image]) -> _People:
         len(entries),
         int((~some).sum()),
         other,
-        [float(score) for score in scores if isinstance(score, (int, float))],
+        [float(score) for score in scores if isinstance(score, (int, float)) and abs(score) <= sys.float_info.max],
     )
 
 
@@ -222,14 +225,15 @@ def _image(archive: Archive, identity: int | str, images: dict[Any, _Image]) -> 
     return images[identity]
 
 
-def _categories(archive: Archive, tree: dict[str, Any]) -> set[Any] | None:
+def _categories(archive: Archive, tree: dict[str, Any]) -> list[Any] | None:
     """The categories whose keypoints are COCO's; None if the file does not name any keypoints."""
     entries = tree.get("categories")
-    named = [e for e in entries if isinstance(e, dict) and e.get("keypoints")] if isinstance(entries, list) else []
+    described = [e for e in entries if isinstance(e, dict)] if isinstance(entries, list) else []
+    named = [e for e in described if e.get("keypoints") and isinstance(e["keypoints"], list)]
     if not named:
         return None
     wanted = [_plain(joint) for joint in COCO17.joints]
-    fitting = {e.get("id") for e in named if [_plain(joint) for joint in e["keypoints"]] == wanted}
+    fitting = [e.get("id") for e in named if [_plain(joint) for joint in e["keypoints"]] == wanted]
     if not fitting:
         raise ArchiveError(
             archive.name,

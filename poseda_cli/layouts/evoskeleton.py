@@ -141,7 +141,7 @@ def _collect(found: dict[Any, _Poses], archive: Archive, kind: str) -> None:
         if view in found:
             others = dict.fromkeys((found[view].archive.name, archive.name))
             raise InputError(f"{' and '.join(others)}: {' '.join(filter(None, view))} is there twice.")
-        found[view] = _Poses(archive, member, *view, values.reshape(len(values), 32, -1))
+        found[view] = _Poses(archive, member, *view, values.reshape(len(values), 32, WIDTHS[kind] // 32))
 
 
 class _Data(NamedTuple):
@@ -262,7 +262,10 @@ def _cameras(archive: Archive, subjects: set[str]) -> dict[tuple[str, str], Came
 
 
 def _camera(archive: Archive, value: Any, member: str, name: str) -> Camera:
-    parts = [np.asarray(part) for part in value[:6]] if isinstance(value, (tuple, list)) else []
+    try:
+        parts = [np.asarray(part) for part in value[:6]] if isinstance(value, (tuple, list)) else []
+    except ValueError:  # lists of unlike lengths
+        parts = []
     if [part.size for part in parts] != list(CAMERA_SIZES) or any(part.dtype.kind not in "fiu" for part in parts):
         raise ArchiveError(archive.name, "expected (R, T, f, c, k, p, name)", member)
     R, T, (fx, fy), (cx, cy), k, p = (part.astype(np.float64).reshape(-1).tolist() for part in parts)

@@ -165,7 +165,7 @@ def _labels(archive: Archive) -> _Labels:
 
 def _table(archive: Archive, table: Any, cameras: int) -> NDArray[Any]:
     shapes: dict[str, tuple[int, ...]] = {**dict.fromkeys(INDICES, ()), JOINTS: (17, 3), BOXES: (cameras, 4)}
-    if isinstance(table, np.ndarray) and _fits(table, table.shape[:1], shapes):
+    if isinstance(table, np.ndarray) and table.ndim and _fits(table, table.shape[:1], shapes):
         if any(table.dtype[name].kind not in "iu" for name in INDICES):
             raise ArchiveError(archive.name, "indices must be whole numbers", "table")
         return table

@@ -229,7 +229,7 @@ def _values(sequence: _Sequence, name: str, index: int, cell: Any, coordinates: 
         raise ArchiveError(
             sequence.archive.name, f"{found}, expected numbers of shape ({sequence.rows}, {width})", f"{name}[{index}]"
         )
-    values: NDArray[Any] = cell[: sequence.frames].reshape(sequence.frames, -1, coordinates)
+    values: NDArray[Any] = cell[: sequence.frames].reshape(-1, len(MPI_INF_3DHP28), coordinates)
     return values
 
 

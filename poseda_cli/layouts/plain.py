@@ -423,7 +423,7 @@ def _reprojection(bodies: Floats, points: Floats, lenses: Floats) -> list[Proble
     """Where 3D projects to 2D, of some poses."""
     with np.errstate(all="ignore"):
         image = project(bodies.astype(np.float64), lenses[:, None, :4])
-    errors = np.linalg.norm(image - points, axis=-1) / lenses[:, None, 4]
+        errors = np.linalg.norm(image - points, axis=-1) / lenses[:, None, 4]
     errors = errors[np.isfinite(errors)]
     if not len(errors) or np.median(errors) <= PROJECTS:
         return []

@@ -120,10 +120,11 @@ def _checked(archive: Archive) -> tuple[NDArray[np.float64], NDArray[np.float64]
         raise InputError(f"{archive.name}: {len(poses):,} rows of pose3d, {len(points):,} of pose2d.")
     check_poses(poses, H36M16, "m", archive.name, "pose3d")
     roots = np.abs(poses[:, H36M16.root]).max(1)
-    if np.nanmedian(roots) > AT_ORIGIN:
+    roots = roots[~np.isnan(roots)]
+    if len(roots) and np.median(roots) > AT_ORIGIN:
         raise ArchiveError(
             archive.name,
-            f"roots lie {np.nanmedian(roots):.2f} m from the origin, expected poses relative to the root. With "
+            f"roots lie {np.median(roots):.2f} m from the origin, expected poses relative to the root. With "
             "their places known, the layout `plain` is the one to use.",
             "pose3d",
             code="frame",

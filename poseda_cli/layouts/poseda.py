@@ -28,9 +28,11 @@ from poseda_cli.cameras import (
     denormalise_points,
     image_sizes,
 )
+from poseda_cli.checks.sanity import in_single_precision
 from poseda_cli.dataset import Origin, PoseDataset, PoseHeads, Sequence, Stored, concatenate
 from poseda_cli.errors import ArchiveError, listed
 from poseda_cli.progress import Progress
+from poseda_cli.reading.row_labels import check_numbers
 from poseda_cli.skeleton import SKELETONS, Skeleton
 from poseda_cli.storage.archive import Archive, RowArchive
 from poseda_cli.streamed import PoseRows, StreamedDataset
@@ -43,6 +45,7 @@ FIELDS = {
     "cameras": ("name", "width", "height", "fx", "fy", "cx", "cy", "k", "p"),
     "sequences": ("subject", "action", "camera", "copy", "start", "length"),
 }
+TEXTS, WHOLE = {"name", "subject", "action", "camera"}, {"width", "height", "copy", "start", "length"}
 INTRINSICS = ("fx", "fy", "cx", "cy", "width", "height")
 
 
@@ -92,7 +95,7 @@ def read_heads(archive: Archive) -> Heads:
     ArchiveError : as `read`
     """
     schema = archive.attributes.get("schema")
-    if schema != SCHEMA:
+    if np.ndim(schema) or schema != SCHEMA:
         raise ArchiveError(archive.name, f"schema {schema}; this poseda reads schema {SCHEMA}. Update poseda.")
     skeleton = _skeleton(archive)
     screen = _screen(archive)
@@ -106,8 +109,7 @@ def _stream_one(archive: RowArchive) -> StreamedDataset:
     count = archive.members["camera"][0][0]
     expected = {"poses_3d": (count, len(skeleton), 3), "poses_2d": (count, len(skeleton), 2)}
     for name, shape in expected.items():
-        if archive.members[name][0] != shape:
-            raise ArchiveError(archive.name, f"shape {archive.members[name][0]}, expected {shape}", name)
+        check_numbers(archive, name, shape)
     sizes = image_sizes(cameras)
 
     def rows_between(start: int, stop: int) -> PoseRows:
@@ -115,11 +117,11 @@ def _stream_one(archive: RowArchive) -> StreamedDataset:
         if len(camera) and not 0 <= int(camera.min()) <= int(camera.max()) < len(cameras):
             found = f"points to cameras {camera.min()} to {camera.max()} of {len(cameras)}"
             raise ArchiveError(archive.name, found, "camera")
-        points = archive.rows("poses_2d", start, stop).astype(np.float32, copy=False)
+        points = in_single_precision(archive.rows("poses_2d", start, stop))
         return PoseRows(
             camera=camera.astype(np.uint16, copy=False),
             rows=np.arange(start, stop),
-            poses_3d=archive.rows("poses_3d", start, stop).astype(np.float32, copy=False),
+            poses_3d=in_single_precision(archive.rows("poses_3d", start, stop)),
             poses_2d=denormalise_points(points, sizes[camera], screen),
         )
 
@@ -138,9 +140,20 @@ def _check_columns(archive: Archive) -> None:
         shape, dtype = archive.members[name]
         if len(shape) != 1 or not set(fields) <= set(dtype.names or ()):
             raise ArchiveError(archive.name, f"{dtype} {shape}, expected rows of {listed(fields)}", name)
+        wrong = [f"{field} {dtype[field]}" for field in fields if not _fits(field, dtype[field])]
+        if wrong:
+            raise ArchiveError(archive.name, f"fields of other types than expected: {listed(wrong)}", name)
     shape, dtype = archive.members["camera"]
     if len(shape) != 1 or dtype.kind not in "iu":
         raise ArchiveError(archive.name, f"{dtype} {shape}, expected (N,) whole numbers", "camera")
+
+
+def _fits(field: str, dtype: np.dtype[Any]) -> bool:
+    """Whether a field of a compound holds what its name says: text, a whole number, or real numbers."""
+    if field in TEXTS:
+        return dtype.kind in "SO"
+    kinds = "iu" if field in WHOLE else "f"
+    return dtype.base.kind in kinds and dtype.shape == ({"k": (3,), "p": (2,)}.get(field, ()))
 
 
 def _skeleton(archive: Archive) -> Skeleton:

@@ -136,7 +136,7 @@ def _views(tree: Any) -> Iterator[_View]:
 def _chosen(archive: Archive, view: _View) -> NDArray[np.bool_]:
     """Which frames of a view to read, once its arrays are known to have the right shapes."""
     two, three = view.fields["data_2d"], view.fields["data_3d"]
-    frames = len(two) if isinstance(two, np.ndarray) else 0
+    frames = len(two) if isinstance(two, np.ndarray) and two.ndim else 0
     for name, array, coordinates in (("data_2d", two, 2), ("data_3d", three, 3)):
         expected = (frames, len(MPI_INF_3DHP17), coordinates)
         if isinstance(array, np.ndarray) and name == "data_2d" and array.shape[2:] == (3,):  # and a confidence
@@ -144,7 +144,10 @@ def _chosen(archive: Archive, view: _View) -> NDArray[np.bool_]:
         found = f"{array.dtype} {array.shape}" if isinstance(array, np.ndarray) else type(array).__name__
         if not isinstance(array, np.ndarray) or array.shape != expected or array.dtype.kind not in "fiu":
             raise ArchiveError(archive.name, f"{name} is {found}, expected numbers of shape {expected}", view.member)
-    valid = np.asarray(view.fields.get("valid", np.ones(frames))).reshape(-1)
-    if len(valid) != frames or valid.dtype.kind not in "fiub":
-        raise ArchiveError(archive.name, f"{len(valid)} valid flags for {frames} frames", view.member)
+    try:
+        valid = np.asarray(view.fields.get("valid", np.ones(frames))).reshape(-1)
+    except ValueError:  # lists of unlike lengths
+        valid = np.array(None)
+    if valid.shape != (frames,) or valid.dtype.kind not in "fiub":
+        raise ArchiveError(archive.name, f"{valid.size} valid flags for {frames} frames", view.member)
     return valid.astype(bool)

@@ -14,6 +14,7 @@ from poseda_cli.layouts import Look, files_beside, is_foreign, layout_module, lo
 from poseda_cli.progress import Progress, silent
 from poseda_cli.storage.archive import Archive, open_archive
 from poseda_cli.storage.files import File, ZippedFile, printable
+from poseda_cli.storage.limits import DEFAULT, Limits
 
 # Archives that are taken out of a data set because they cannot be read, at the cost of reading the others again;
 # with more of them, every archive is read on its own.
@@ -53,7 +54,7 @@ class _Unit(NamedTuple):
 
     def again(self) -> _Unit:
         """The same, opened anew: what an archive had decoded may be spent."""
-        return _Unit(tuple(open_archive(archive.file) for archive in self.archives))
+        return _Unit(tuple(open_archive(archive.file, archive.limits) for archive in self.archives))
 
 
 class _Group:
@@ -87,10 +88,11 @@ class _Finds:
     Parameters
     ----------
     layout : the one demanded, or None
+    limits : beyond which archives are refused
     """
 
-    def __init__(self, layout: str | None) -> None:
-        self._layout = layout
+    def __init__(self, layout: str | None, limits: Limits) -> None:
+        self._layout, self._limits = layout, limits
         self._groups: dict[str, _Group] = {}
         self._seen: set[object] = set()
         self.order: list[_Group | Surveyed] = []
@@ -99,7 +101,7 @@ class _Finds:
     def add(self, path: Path) -> None:
         """One more path."""
         try:
-            looks = look(path, self._layout)
+            looks = look(path, self._layout, self._limits)
         except ArchiveError as error:
             self.order.append(Surveyed((printable(str(path)),), None, error=error))
             return
@@ -140,7 +142,7 @@ class _Finds:
                 continue
             self._seen.add(file.identity)
             try:
-                companion = open_archive(file)
+                companion = open_archive(file, self._limits)
                 if layout_module(group.layout).refusal(companion) is None:
                     group.archives[file.identity] = companion
                     group.notes.append(f"{file.name} lies beside it and was read, too")
@@ -153,6 +155,7 @@ def survey(
     layout: str | None = None,
     progress: Progress = silent,
     before: Before = lambda groups: None,
+    limits: Limits = DEFAULT,
 ) -> Iterator[Surveyed]:
     """The data sets under some paths, each read when it is its turn.
 
@@ -165,13 +168,14 @@ def survey(
     layout : the layout that all of them have; recognised from their content if not given
     progress : told how far reading is
     before : called with what is read next, see `find`; may raise InputError
+    limits : beyond which archives are refused
 
     Returns
     -------
     What was found, in the order of the paths. Files in a folder that are no archives of poses are named in
     the notes of what lies there; they are described only where there is nothing else.
     """
-    finds = _Finds(layout)
+    finds = _Finds(layout, limits)
     for path in dict.fromkeys(paths):
         finds.add(path)
     for entry in finds.order:

@@ -29,7 +29,7 @@ from poseda_cli.cameras import Camera, Floats
 from poseda_cli.checks.mpi_inf_3dhp_space import TEST_SUBJECT
 from poseda_cli.checks.reprojection import NEAREST
 from poseda_cli.dataset import Origin, PoseDataset, Problem, Stored
-from poseda_cli.errors import ArchiveError
+from poseda_cli.errors import ArchiveError, one_line, shortened
 from poseda_cli.layouts.graphmlp import listed_refusal
 from poseda_cli.progress import Progress
 from poseda_cli.reading.nested import POSES_2D, POSES_3D, kinds, listed_views, stored_order
@@ -103,8 +103,8 @@ def _has_metadata(archive: Archive) -> bool:
 def _sides(pairs: Any) -> Any:
     try:
         return [sorted(int(joint) for joint in side) for side in pairs]
-    except (TypeError, ValueError):
-        return pairs
+    except (TypeError, ValueError, OverflowError):
+        return shortened(one_line(str(pairs)))
 
 
 def _test_problems(subjects: set[str]) -> list[Problem]:

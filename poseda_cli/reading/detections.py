@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from poseda_cli.cameras import Floats
 from poseda_cli.checks.sanity import check_pixels, midhip_error, sample
 from poseda_cli.checks.sides import legs_against_arms
-from poseda_cli.errors import ArchiveError
+from poseda_cli.errors import ArchiveError, one_line, shortened
 from poseda_cli.skeleton import COCO17, H36M16, H36M17, MPII16, Skeleton, h36m17_from_coco, joint_map
 from poseda_cli.storage.archive import Archive
 
@@ -65,9 +65,9 @@ def stated_joints(archive: Archive, count: int) -> Skeleton | None:
 def _by_symmetry(archive: Archive, pairs: Any, count: int) -> Skeleton:
     """The file's own word on left and right, which tells detectors' joint orders apart."""
     try:
-        found = [sorted(int(joint) for joint in side) for side in pairs]
-    except (TypeError, ValueError):
-        found = pairs
+        found: Any = [sorted(int(joint) for joint in side) for side in pairs]
+    except (TypeError, ValueError, OverflowError):
+        found = shortened(one_line(str(pairs)))
     orders = [skeleton for skeleton in ORDERS if len(skeleton) == count]
     for skeleton in orders:
         if found == [sorted(skeleton.left), sorted(skeleton.right)]:

@@ -55,20 +55,20 @@ def expand(
     rotations = [np.array(camera.rotation) for camera in cameras]
     shifts = [-rotation @ np.array(camera.centre) for rotation, camera in zip(rotations, cameras, strict=True)]
 
+    @np.errstate(all="ignore")  # invalid poses stay invalid, and are counted where they are used
     def work(start: int, stop: int) -> None:
         frames = world[start:stop] if joints is None else world[start:stop].take(joints, axis=1)
         # Coordinate by coordinate in memory, which is what NumPy is fast at.
         x, y, z = frames.reshape(-1, 3).astype(np.float64, order="F").T * metres
         total, term = np.empty_like(x), np.empty_like(x)
         views = list(zip(seen, rotations, shifts, counts, strict=True))
-        with np.errstate(all="ignore"):  # invalid poses stay invalid, and are counted where they are used
-            for (image, rotation, shift, length), axis in product(views, range(3)):
-                points = image[start * count : min(stop, length) * count]
-                np.multiply(x, rotation[axis, 0], out=total)
-                total += np.multiply(y, rotation[axis, 1], out=term)
-                total += np.multiply(z, rotation[axis, 2], out=term)
-                total += shift[axis]
-                points[:, axis] = total[: len(points)]
+        for (image, rotation, shift, length), axis in product(views, range(3)):
+            points = image[start * count : min(stop, length) * count]
+            np.multiply(x, rotation[axis, 0], out=total)
+            total += np.multiply(y, rotation[axis, 1], out=term)
+            total += np.multiply(z, rotation[axis, 2], out=term)
+            total += shift[axis]
+            points[:, axis] = total[: len(points)]
 
     frames = max(counts, default=0)
     if background is None:

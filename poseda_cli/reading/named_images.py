@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from poseda_cli.cameras import Camera, Floats
 from poseda_cli.checks.h36m_defects import h36m_problems
 from poseda_cli.checks.reprojection import AGREES, INEXACT, Found
-from poseda_cli.checks.sanity import check_pixels, check_poses
+from poseda_cli.checks.sanity import check_pixels, check_poses, in_single_precision
 from poseda_cli.dataset import Origin, PoseDataset, Problem, Stored
 from poseda_cli.errors import ArchiveError, InputError, listed
 from poseda_cli.progress import Progress
@@ -294,7 +294,7 @@ def _fill(columns: Columns, name: str, parts: Iterable[_Part], values: NDArray[A
     for _, rows, place in parts:
         in_a_row = rows[-1] - rows[0] + 1 == len(rows) and (np.diff(rows) == 1).all()
         block = (values[rows[0] : rows[-1] + 1] if in_a_row else values[rows])[:, joints]
-        column[place] = block[..., :-1]
+        column[place] = in_single_precision(block[..., :-1])
         visible[place] = block[..., -1] > 0
         # SPIN's way to say that a joint is not annotated. (A root that is 0 is that of a relative pose.)
         column[place][~visible[place] & (block[..., :-1] == 0).all(-1) & others] = np.nan

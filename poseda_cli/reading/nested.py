@@ -162,7 +162,8 @@ def stored_order(archive: Archive) -> Skeleton | None:
     for subject in _values(archive.tree(member)):
         for sequence in _values(subject):
             for poses in _values(sequence):
-                if isinstance(poses, np.ndarray) and poses.ndim == 3 and poses.shape[1] == 17 and len(poses):
+                numbers = isinstance(poses, np.ndarray) and poses.dtype.kind in "fiu"
+                if numbers and poses.ndim == 3 and poses.shape[1] == 17 and len(poses):
                     some = sample(poses, SAMPLE)
                     errors = {s: midhip_error(some, s) for s in (H36M17, MPI_INF_3DHP17)} if len(some) else {}
                     best = min(errors, key=lambda skeleton: errors[skeleton], default=None)

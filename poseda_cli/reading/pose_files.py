@@ -22,8 +22,8 @@ from poseda_cli.errors import UnsafeArchiveError
 from poseda_cli.reading.columns import settle
 from poseda_cli.skeleton import Skeleton
 from poseda_cli.storage.archive import Archive, RowArchive
-from poseda_cli.storage.files import LARGEST
 from poseda_cli.storage.hdf5 import Hdf5Archive
+from poseda_cli.storage.limits import too_large
 from poseda_cli.streamed import MOST_ROWS, PoseRows, StreamedDataset
 
 # Which rows of a file, in the order in which they are read: all of them, or some, or in another order.
@@ -270,5 +270,5 @@ def check_size(archive: Archive, name: str) -> None:
     """
     shape, dtype = archive.members[name]
     size = math.prod(shape) * dtype.itemsize
-    if size > LARGEST:
-        raise UnsafeArchiveError(archive.name, f"claims {size:,} bytes; the limit is {LARGEST:,}.", name)
+    if size > archive.limits.at_once:
+        raise UnsafeArchiveError(archive.name, f"claims {too_large(size, archive.limits.at_once)}", name)

@@ -9,7 +9,7 @@ import numpy as np
 
 from poseda_cli.cameras import Camera, Floats
 from poseda_cli.checks.reprojection import AGREES, INEXACT, NEAR, Found, reprojection_error
-from poseda_cli.checks.sanity import SAMPLE
+from poseda_cli.checks.sanity import SAMPLE, in_single_precision
 from poseda_cli.checks.sides import correlation
 from poseda_cli.errors import ArchiveError
 from poseda_cli.published import h36m_cameras, mpi_inf_3dhp_test_cameras, mpi_inf_3dhp_train_cameras
@@ -103,16 +103,14 @@ def check_camera_space(poses_3d: Floats, poses_2d: Floats | None, skeleton: Skel
     ArchiveError : world space, or another camera's
     """
     step = max(1, len(poses_3d) // SAMPLE)
-    shape = np.asarray(poses_3d[::step], np.float64)
-    shape = shape - shape[:, [skeleton.root]]
+    shape = _about_root(poses_3d[::step], skeleton)
     if poses_2d is None:
         position = skeleton.position
         some = shape[np.isfinite(shape).all((1, 2))]
         up = np.median(some[:, position["Head"]] - some[:, position["RFoot"]], axis=0) if len(some) else np.zeros(3)
         fits, found = bool(abs(up[2]) <= -up[1]) or not up.any(), f"heads are off feet by {np.round(up, 2).tolist()} m"
     else:
-        image = np.asarray(poses_2d[::step], np.float64)
-        image = image - image[:, [skeleton.root]]
+        image = _about_root(poses_2d[::step], skeleton)
         known = np.isfinite(shape).all((1, 2)) & np.isfinite(image).all((1, 2))
         both, x, y = (correlation(shape[known][..., axis], image[known][..., axis]) for axis in (slice(2), 0, 1))
         fits = both >= LEAST_CORRELATION and min(x, y) >= LEAST_OF_AXIS
@@ -120,3 +118,9 @@ def check_camera_space(poses_3d: Floats, poses_2d: Floats | None, skeleton: Skel
     if not fits:
         message = f"{found}: the poses are not in camera space (x right, y down, z forward) of the images' cameras."
         raise ArchiveError(file, message, member, code="frame")
+
+
+def _about_root(poses: Floats, skeleton: Skeleton) -> Floats:
+    found = in_single_precision(poses).astype(np.float64)
+    with np.errstate(invalid="ignore"):  # infinities, which are left out
+        return found - found[:, [skeleton.root]]

@@ -11,6 +11,7 @@ from poseda_cli.errors import ArchiveError, DamagedArchiveError, ForeignFileErro
 from poseda_cli.storage.cdf import CdfArchive
 from poseda_cli.storage.files import File, LocalFile, printable
 from poseda_cli.storage.hdf5 import Hdf5Archive
+from poseda_cli.storage.limits import DEFAULT, Limits
 from poseda_cli.storage.matlab import MatlabArchive
 from poseda_cli.storage.npy import SingleArchive
 from poseda_cli.storage.npz import NpzArchive
@@ -38,6 +39,10 @@ class Archive(Protocol):
     @property
     def name(self) -> str:
         """How messages and outputs name it: without the folders that say where it lies."""
+
+    @property
+    def limits(self) -> Limits:
+        """How much of it is read."""
 
     @property
     def members(self) -> dict[str, tuple[tuple[int, ...], np.dtype[Any]]]:
@@ -71,8 +76,13 @@ class RowArchive(Archive, Protocol):
         """Some values of a numeric array, by its first axis."""
 
 
-def open_archive(file: File | Path) -> Archive:
+def open_archive(file: File | Path, limits: Limits = DEFAULT) -> Archive:
     """The archive in a file, recognised by its first bytes.
+
+    Parameters
+    ----------
+    file : where it lies
+    limits : beyond which it is refused
 
     Raises
     ------
@@ -88,19 +98,19 @@ def open_archive(file: File | Path) -> Archive:
     if not head:
         raise DamagedArchiveError(file.name, "the file is empty; fetch it again.")
     if head.startswith(b"PK"):
-        return NpzArchive(file)
+        return NpzArchive(file, limits)
     if head.startswith(HDF5_SIGNATURE) or (head[:10] == b"MATLAB 7.3" and head[512:520] == HDF5_SIGNATURE):
-        return Hdf5Archive(file)
+        return Hdf5Archive(file, limits)
     if head.startswith(b"MATLAB 7.3"):
         raise DamagedArchiveError(file.name, "a MATLAB v7.3 file cut off before its data; fetch it again.")
     if head.startswith(b"MATLAB 5.0"):
-        return MatlabArchive(file)
+        return MatlabArchive(file, limits)
     if head.startswith(b"\xcd\xf3\x00\x01"):
-        return CdfArchive(file)
+        return CdfArchive(file, limits)
     if head.startswith((b"\x93NUMPY", b"\x80")):
-        return SingleArchive(file)
+        return SingleArchive(file, limits)
     if head.startswith(CALIBRATION) or head.lstrip()[:1] in (b"{", b"["):
-        return TextArchive(file, is_json=not head.startswith(CALIBRATION))
+        return TextArchive(file, not head.startswith(CALIBRATION), limits)
     heads = (head, head.lstrip().lower())
     known = next((text for magic, text in FOREIGN.items() if any(h.startswith(magic) for h in heads)), None)
     found = known or "no zip (npz), HDF5 (h5, MATLAB v7.3), MATLAB v5, CDF, npy, pickle or JSON"

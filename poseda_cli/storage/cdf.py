@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import math
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from poseda_cli.errors import ArchiveError, DamagedArchiveError, MissingExtraError, UnsafeArchiveError
-from poseda_cli.storage.files import LARGEST, File, as_path
+from poseda_cli.storage.cdf_records import PACKED_WHOLE, AbsurdRecordError, check_records, unpacked
+from poseda_cli.storage.files import File, as_path
+from poseda_cli.storage.limits import DEFAULT, Limits, too_large
 
-MOST_VARIABLES, MOST_DIMENSIONS = 1000, 8
+# Of what one file inflates to; the longest of Human3.6M has a few MiB.
+LARGEST = 1 << 30
 
 
 class CdfArchive:
@@ -20,18 +27,18 @@ class CdfArchive:
     Parameters
     ----------
     file : where it lies
-    largest : limit of one variable, bytes
+    limits : of one variable
 
     Raises
     ------
     MissingExtraError : cdflib is not installed
     """
 
-    def __init__(self, file: File, largest: int = LARGEST) -> None:
+    def __init__(self, file: File, limits: Limits = DEFAULT) -> None:
         self.file = file
         self.name = file.name
         self.attributes: dict[str, Any] = {}
-        self._largest = largest
+        self.limits = limits
         try:
             import cdflib
         except ImportError as error:
@@ -51,8 +58,10 @@ class CdfArchive:
     def array(self, name: str) -> np.ndarray[Any, Any]:
         """The values of a variable, records first."""
         shape, dtype = self.members[name]
-        if np.prod(shape, dtype=object) * dtype.itemsize > self._largest:
-            raise UnsafeArchiveError(self.name, "claims an absurd size; it was not loaded.", name)
+        if (size := math.prod(shape) * dtype.itemsize) > self.limits.at_once:
+            raise UnsafeArchiveError(self.name, f"claims {too_large(size, self.limits.at_once)}", name)
+        if dtype.hasobject:
+            raise ArchiveError(self.name, "no floating point numbers", name)
         return self._guarded(lambda cdf: np.asarray(cdf.varget(name)).reshape(shape), name)
 
     def outline(self, name: str) -> Any:
@@ -76,23 +85,31 @@ class CdfArchive:
             raise DamagedArchiveError(self.name, "a CDF file without variables, cut off or altered. Fetch it again.")
         return heads
 
-    def _check_counts(self) -> None:
-        """Cdflib believes the counts in the file's head and allocates by them; a pose file has few of everything."""
-        with self.file.open() as stream:
-            descriptor = stream.read(28)[20:28]
-            stream.seek(min(int.from_bytes(descriptor, "big"), stream.seek(0, 2)))
-            head = stream.read(64)
-        r_variables, dimensions, z_variables = (int.from_bytes(head[at : at + 4], "big") for at in (44, 56, 60))
-        if len(head) < 64 or max(r_variables, z_variables) > MOST_VARIABLES or dimensions > MOST_DIMENSIONS:
-            raise DamagedArchiveError(self.name, "damaged CDF (its head makes no sense). Fetch it again.")
+    @contextmanager
+    def _checked(self) -> Iterator[Path]:
+        """Where the file lies, unpacked, once its records are known to add up."""
+        most = max(self.limits.at_once // 4, LARGEST)
+        with self.file.open() as stream, ExitStack() as stack:
+            if stream.read(8) != PACKED_WHOLE:
+                check_records(stream, most)
+                yield stack.enter_context(as_path(self.file))
+                return
+            copy = stack.enter_context(tempfile.NamedTemporaryFile(prefix="poseda-", suffix=".cdf"))
+            for piece in unpacked(stream, most):
+                copy.write(piece)
+            copy.flush()
+            check_records(copy.file, most)
+            yield Path(copy.name)
 
     def _guarded(self, read: Any, member: str | None = None) -> Any:
-        self._check_counts()
         try:
-            with as_path(self.file) as path:
+            with self._checked() as path:
                 return read(self._cdflib.CDF(str(path)))
         except ArchiveError:
             raise
+        except AbsurdRecordError as error:
+            message = f"damaged CDF, or no pose data ({error}); it was not loaded."
+            raise UnsafeArchiveError(self.name, message, member) from error
         except MemoryError as error:
             raise UnsafeArchiveError(self.name, "claims an absurd size; it was not loaded.", member) from error
         except Exception as error:  # cdflib raises whatever its parsing meets

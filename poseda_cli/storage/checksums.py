@@ -2,16 +2,56 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import os
+from collections.abc import Callable, Iterable
 from concurrent.futures import CancelledError, Executor, wait
 from pathlib import Path
+from typing import NamedTuple
 
 from poseda_cli.dataset import InputFile
 from poseda_cli.progress import BYTES, Progress
-from poseda_cli.storage.files import File, input_file
+from poseda_cli.storage.files import File, Stamp, input_file, stamp_of
 
 # Seconds between two looks at how far the other thread is.
 PATIENCE = 0.1
+
+
+class _Known(NamedTuple):
+    """A file as it was when it was hashed."""
+
+    place: str
+    name: str
+    stamp: Stamp | None
+    changed: int
+
+
+# Checksums that are not worth finding out again, of files that have not been written to; None where nobody asked.
+_remembered: dict[_Known, InputFile] | None = None
+
+
+def remember() -> None:
+    """Have this process, and those that it forks, hash a file once, unless it is written to."""
+    global _remembered
+    _remembered = _remembered or {}
+
+
+def checksum(file: File, advance: Callable[[int], object] = lambda read: None) -> InputFile:
+    """As `files.input_file`, which may have been found out before."""
+    before = _known(file)
+    if _remembered is not None and before in _remembered:
+        return _remembered[before]
+    found = input_file(file, advance)
+    if _remembered is not None and _known(file) == before:
+        _remembered[before] = found
+    return found
+
+
+def _known(file: File) -> _Known:
+    try:
+        changed = file.on_disk.stat().st_ctime_ns
+    except OSError:  # whoever opens it will be told
+        changed = 0
+    return _Known(os.path.realpath(file.on_disk), file.name, stamp_of(file), changed)
 
 
 class InputFiles:
@@ -35,7 +75,7 @@ class InputFiles:
         self._wanted = False
 
     def _find(self) -> dict[Path, InputFile]:
-        return {place: input_file(file, self._count) for place, file in self._files.items()}
+        return {place: checksum(file, self._count) for place, file in self._files.items()}
 
     def _count(self, read: int) -> None:
         if not self._wanted:  # nobody waits for it any more: the run is over

@@ -6,12 +6,13 @@ import contextlib
 import os
 import re
 import shutil
-import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from poseda_cli.errors import OutputError
+from poseda_cli.storage.claim import Claim, check_unclaimed, claimed
+from poseda_cli.storage.rename import exchange, rename_to_free, sync, sync_names
 
 
 @contextmanager
@@ -41,16 +42,14 @@ def new_folder(
     try:
         with _as_output_error(target):
             target.parent.mkdir(parents=True, exist_ok=True)
-            # Cut by bytes, which file systems count; the name is only there to be recognised.
-            label = os.fsdecode(os.fsencode(target.name)[:100])
-            temporary = Path(tempfile.mkdtemp(prefix=f".{label}.", suffix=".poseda-tmp", dir=target.parent))
-        try:
-            with _as_output_error(target):
-                yield temporary
-                _finish(temporary)
-                _put_in_place(temporary, target)
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
+            with claimed(target) as claim:
+                # Somebody may have been quicker.
+                check_free(target, overwrite, ours, inputs, claimed_by_us=True)
+                claim.temporary.mkdir(0o700)
+                yield claim.temporary
+                _finish(claim.temporary)
+                check_free(target, overwrite, ours, inputs, claimed_by_us=True)
+                _put_in_place(claim, target)
     except BaseException:
         for parent in made:
             with contextlib.suppress(OSError):
@@ -58,13 +57,23 @@ def new_folder(
         raise
 
 
-def check_free(target: Path, overwrite: bool, ours: Callable[[Path], bool], inputs: Iterable[Path] = ()) -> None:
+def check_free(
+    target: Path,
+    overwrite: bool,
+    ours: Callable[[Path], bool],
+    inputs: Iterable[Path] = (),
+    claimed_by_us: bool = False,
+) -> None:
     """Refuse a place that an output may not take; see `new_folder`."""
     place = Path(os.path.realpath(target))
     for path in inputs:
         real = Path(os.path.realpath(path))
         if place == real or place in real.parents:
             raise OutputError(f"{target}: holds the input {path.name}; choose another output folder.")
+        if real in place.parents:
+            raise OutputError(f"{target}: lies in the input {path.name}; choose another output folder.")
+    if not claimed_by_us:
+        check_unclaimed(target)
     if not os.path.lexists(target):
         _check_can_be_made(target)
         return
@@ -79,28 +88,40 @@ def check_free(target: Path, overwrite: bool, ours: Callable[[Path], bool], inpu
 
 def _check_can_be_made(target: Path) -> None:
     """Refuse a place where nothing can be made, before hours of work are for nothing."""
-    above = next((folder for folder in target.absolute().parents if os.path.lexists(folder)), target)
+    above = _folder_above(target)
     if not os.path.isdir(above):  # noqa: PTH112  (without an error, whatever it is)
         raise OutputError(f"{target}: {above} is no folder; choose another place.")
     if not os.access(above, os.W_OK | os.X_OK):
         raise OutputError(f"{target}: nothing can be written in {above}; choose another place.")
 
 
-def check_room(folder: Path, needed: int) -> None:
+def check_room(target: Path, needed: int) -> None:
     """Refuse to begin what the disk has no room for.
 
     Parameters
     ----------
-    folder : where it shall be
+    target : where it shall be
     needed : bytes
 
     Raises
     ------
-    OSError : there is less room, of which it says how much
+    OutputError : there is less room
     """
-    free = shutil.disk_usage(folder).free
+    above = _folder_above(target)
+    try:
+        free = shutil.disk_usage(above).free
+    except OSError:  # whoever writes there will be told
+        return
     if free < needed:
-        raise OSError(f"no space left on device: {needed:,} bytes are needed, {free:,} are free")
+        raise OutputError(
+            f"{target}: no space left: at least {needed:,} bytes are needed, {free:,} are free in {above}. Make room, "
+            "or choose another place."
+        )
+
+
+def _folder_above(target: Path) -> Path:
+    """The folder in which the first new thing would be made."""
+    return next((folder for folder in target.absolute().parents if os.path.lexists(folder)), target)
 
 
 @contextmanager
@@ -119,24 +140,16 @@ def new_file(target: Path, overwrite: bool, inputs: Iterable[Path] = ()) -> Iter
     OutputError : `target` exists and may not be replaced, or the disk refuses
     """
     check_free_file(target, overwrite, inputs)
-    with _as_output_error(target):
-        folder = Path(tempfile.mkdtemp(prefix=".", suffix=".poseda-tmp", dir=target.parent))
-        try:
-            temporary = folder / f"new{target.suffix}"
-            yield temporary
-            _finish(folder)
-            _put_file(temporary, target, overwrite)
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
-
-
-def _put_file(temporary: Path, target: Path, overwrite: bool) -> None:
-    if not overwrite:
-        # Unlike a move this never replaces what somebody has put there in the meantime.
-        with contextlib.suppress(PermissionError, NotImplementedError):  # a file system without links
-            os.link(temporary, target)
-            return
-    temporary.replace(target)
+    with _as_output_error(target), claimed(target) as claim:
+        claim.temporary.mkdir(0o700)
+        temporary = claim.temporary / f"new{target.suffix}"
+        yield temporary
+        _finish(claim.temporary)
+        if overwrite:
+            temporary.replace(target)
+        else:
+            rename_to_free(temporary, target)
+        sync_names(target.parent)
 
 
 def check_free_file(target: Path, overwrite: bool, inputs: Iterable[Path] = ()) -> None:
@@ -159,27 +172,23 @@ def _finish(folder: Path) -> None:
     umask = os.umask(0)
     os.umask(umask)
     folder.chmod(0o777 & ~umask)
-    for path in (*folder.iterdir(), folder):
-        descriptor = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+    for path in (*folder.rglob("*"), folder):
+        sync(path)
 
 
-def _put_in_place(temporary: Path, target: Path) -> None:
+def _put_in_place(claim: Claim, target: Path) -> None:
     if not os.path.lexists(target):
-        temporary.rename(target)
-        return
-    # The old folder steps aside and goes only once the new one stands; if that fails it comes back.
-    aside = temporary.with_name(temporary.name + "-old")
-    target.rename(aside)
-    try:
-        temporary.rename(target)
-    except BaseException:
-        aside.rename(target)
-        raise
-    shutil.rmtree(aside, ignore_errors=True)
+        rename_to_free(claim.temporary, target)
+    elif not exchange(claim.temporary, target):
+        # The old folder steps aside and goes only once the new one stands; if that fails it comes back.
+        target.rename(claim.aside)
+        try:
+            rename_to_free(claim.temporary, target)
+        except BaseException:
+            claim.aside.rename(target)
+            raise
+    sync_names(target.parent)
+    shutil.rmtree(claim.aside, ignore_errors=True)
 
 
 @contextmanager

@@ -7,27 +7,37 @@ read to their end so that checksums are compared, and objects go through `storag
 
 from __future__ import annotations
 
+import io
 import math
+import warnings
+import zipfile
+import zlib
 from functools import cached_property
 from typing import IO, Any
 
 import numpy as np
 from numpy.lib import format as npy
 
-from poseda_cli.errors import ArchiveError, DamagedArchiveError, UnsafeArchiveError
-from poseda_cli.storage.files import LARGEST, File
+from poseda_cli.errors import ArchiveError, DamagedArchiveError, UnsafeArchiveError, shortened
+from poseda_cli.storage.files import File
+from poseda_cli.storage.limits import DEFAULT, Limits, too_large
 from poseda_cli.storage.pickles import (
     MOST_DIMENSIONS,
+    LargePickleError,
     MalformedPickleError,
     UnsafePickleError,
+    is_text,
     peek_pickle,
     read_pickle,
 )
 
 LONGEST_HEADER = 10_000
+# How many bytes the header's length takes, and what reads it from there.
+VERSIONS = {(1, 0): (2, npy.read_array_header_1_0), (2, 0): (4, npy.read_array_header_2_0)}
 NUMERIC = "biufSU"
 # Bytes that are read at once.
 PIECE = 1 << 22
+NO_TEXT = "text with characters that do not exist: damaged. Fetch it again."
 # What the only member of an .npy or .pkl file is called.
 CONTENT = "content"
 
@@ -42,16 +52,30 @@ def read_header(stream: IO[bytes], name: str, member: str, largest: int) -> tupl
     """
     try:
         version = npy.read_magic(stream)
-        read = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}[version]
-        shape, fortran, dtype = read(stream, max_header_size=LONGEST_HEADER)
+        if version not in VERSIONS:
+            raise ValueError(f"of version {version[0]}.{version[1]}, expected 1.0 or 2.0")
+        width, read = VERSIONS[version]
+        size = stream.read(width)
+        if (length := int.from_bytes(size, "little")) > LONGEST_HEADER:
+            raise ValueError(f"of {length:,} bytes, expected {LONGEST_HEADER:,} at most")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of headers by Python 2: they are read all the same
+            shape, fortran, dtype = read(io.BytesIO(size + stream.read(length)), max_header_size=LONGEST_HEADER)
+    except (zlib.error, zipfile.BadZipFile):
+        raise
     except Exception as error:  # NumPy lets SyntaxError, TokenError and others through
-        raise DamagedArchiveError(name, f"no valid npy header ({error}).", member) from error
-    if dtype.kind not in NUMERIC + "O" or dtype.names or dtype.subdtype or min(shape, default=0) < 0:
-        raise UnsafeArchiveError(name, f"dtype {dtype}, expected numbers, text or objects.", member)
+        found = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        raise DamagedArchiveError(name, f"no valid npy header ({shortened(found)}).", member) from error
+    if any(type(size) is not int or size < 0 for size in shape):
+        raise UnsafeArchiveError(name, f"shape {shortened(str(shape))}, expected whole numbers from 0.", member)
+    if dtype.kind not in NUMERIC + "O" or dtype.names or dtype.subdtype:
+        raise UnsafeArchiveError(name, f"dtype {shortened(str(dtype))}, expected numbers, text or objects.", member)
     # Empty arrays, too, must have sizes that exist: NumPy computes with them before it looks for a 0.
     extent = math.prod(size or 1 for size in shape) * dtype.itemsize
-    if not dtype.itemsize or extent > largest or len(shape) > MOST_DIMENSIONS:
-        raise UnsafeArchiveError(name, "its header claims an absurd size; it was not loaded.", member)
+    if not dtype.itemsize or len(shape) > MOST_DIMENSIONS:
+        raise UnsafeArchiveError(name, "its header claims an absurd shape or dtype; it was not loaded.", member)
+    if extent > largest:
+        raise UnsafeArchiveError(name, f"its header claims {too_large(extent, largest)}", member)
     return shape, fortran, dtype
 
 
@@ -87,6 +111,8 @@ def read_values(stream: IO[bytes], size: int, name: str, member: str, largest: i
     read_into(stream, values)
     expect_end(stream, name, member)
     native = values.astype(dtype.newbyteorder("="), copy=False)
+    if not is_text(native):
+        raise DamagedArchiveError(name, NO_TEXT, member)
     return native.reshape(shape, order="F" if fortran else "C")
 
 
@@ -143,14 +169,14 @@ class SingleArchive:
     Parameters
     ----------
     file : where it lies
-    largest : limit of its values, bytes
+    limits : of its values
     """
 
-    def __init__(self, file: File, largest: int = LARGEST) -> None:
+    def __init__(self, file: File, limits: Limits = DEFAULT) -> None:
         self.file = file
         self.name = file.name
         self.attributes: dict[str, Any] = {}
-        self._largest = largest
+        self.limits = limits
         self._tree: Any = None
         with file.open() as stream:
             self._is_npy = stream.read(len(npy.MAGIC_PREFIX)) == npy.MAGIC_PREFIX
@@ -161,7 +187,7 @@ class SingleArchive:
         if not self._is_npy:
             return {CONTENT: ((), np.dtype(object))}
         with self.file.open() as stream:
-            shape, _, dtype = read_header(stream, self.name, CONTENT, self._largest)
+            shape, _, dtype = read_header(stream, self.name, CONTENT, self.limits.whole)
         return {CONTENT: (shape, dtype)}
 
     @property
@@ -175,9 +201,11 @@ class SingleArchive:
             with self.file.open() as stream:
                 size = stream.seek(0, 2)
                 stream.seek(0)
-                return read_values(stream, size, self.name, name, self._largest)
+                return read_values(stream, size, self.name, name, self.limits.at_once)
         except EOFError as error:
             raise DamagedArchiveError(self.name, f"{error}; fetch it again.") from error
+        except MemoryError as error:
+            raise UnsafeArchiveError(self.name, "takes more memory than there is; it was not loaded.") from error
 
     def outline(self, name: str) -> Any:
         """The beginning of the object, see `storage.pickles.peek_pickle`."""
@@ -186,7 +214,7 @@ class SingleArchive:
     def tree(self, name: str) -> Any:
         """The object; decoded once."""
         if self._tree is None:
-            self._tree = self._decoded(read_objects if self._is_npy else self._bare)
+            self._tree = self._decoded(self._whole)
         return self._tree
 
     def take_tree(self, name: str) -> Any:
@@ -194,7 +222,12 @@ class SingleArchive:
         tree, self._tree = self.tree(name), None
         return tree
 
-    def _bare(self, stream: IO[bytes], name: str, member: str, largest: int) -> Any:
+    def _whole(self, stream: IO[bytes], name: str, member: str, largest: int) -> Any:
+        if (size := stream.seek(0, 2)) > largest:
+            raise UnsafeArchiveError(name, too_large(size, largest))
+        stream.seek(0)
+        if self._is_npy:
+            return read_objects(stream, name, member, largest)
         tree = read_pickle(stream, largest)
         expect_end(stream, name, member)
         return tree
@@ -202,7 +235,11 @@ class SingleArchive:
     def _decoded(self, decode: Any) -> Any:
         try:
             with self.file.open() as stream:
-                return decode(stream, self.name, CONTENT, self._largest)
+                return decode(stream, self.name, CONTENT, self.limits.at_once)
+        except MemoryError as error:
+            raise UnsafeArchiveError(self.name, "takes more memory than there is; it was not loaded.") from error
+        except LargePickleError as error:
+            raise UnsafeArchiveError(self.name, f"{error}.") from error
         except UnsafePickleError as error:
             raise UnsafeArchiveError(self.name, f"{error}. This is not pose data; it was not loaded.") from error
         except MalformedPickleError as error:

@@ -10,19 +10,21 @@ from typing import IO, Any
 
 import numpy as np
 
-from poseda_cli.errors import ArchiveError, DamagedArchiveError, ForeignFileError, UnsafeArchiveError, listed
+from poseda_cli.errors import ArchiveError, DamagedArchiveError, ForeignFileError, UnsafeArchiveError, listed, shortened
 from poseda_cli.storage.files import (
-    LARGEST,
-    LARGEST_FOLDER,
     UNREADABLE_ZIP,
     File,
     check_unchanged,
     stamp_of,
     zip_entries,
 )
+from poseda_cli.storage.limits import DEFAULT, Limits, too_large
 from poseda_cli.storage.npy import peek_objects, read_header, read_objects, read_values
 from poseda_cli.storage.npz_members import KeptZip, MemberRows, lies_by_rows
-from poseda_cli.storage.pickles import MalformedPickleError, UnsafePickleError
+from poseda_cli.storage.pickles import LargePickleError, MalformedPickleError, UnsafePickleError
+
+# Bytes that are inflated to say whether a member that makes no sense is damaged.
+MOST_CHECKED = 1 << 30
 
 
 class NpzArchive:
@@ -31,8 +33,7 @@ class NpzArchive:
     Parameters
     ----------
     file : where it lies
-    largest : limit of a member, or of the rows of one, that is read at once, bytes
-    most : limit of all members together, bytes
+    limits : of a member, or of the rows of one, that is read at once, and of all members together
 
     Raises
     ------
@@ -41,17 +42,17 @@ class NpzArchive:
     UnsafeArchiveError : sizes, names or methods that an npz does not have
     """
 
-    def __init__(self, file: File, largest: int = LARGEST, most: int = LARGEST_FOLDER) -> None:
+    def __init__(self, file: File, limits: Limits = DEFAULT) -> None:
         self.file = file
         self.name = file.name
         self.attributes: dict[str, Any] = {}
-        self._largest, self._most = largest, most
+        self.limits = limits
         self._rows: dict[str, MemberRows] = {}
         self._kept = KeptZip(file)
         self._stamp = stamp_of(file)
         self._trees: dict[str, Any] = {}
         with file.open() as stream:
-            entries = zip_entries(stream, self.name, most)
+            entries = zip_entries(stream, self.name, limits)
         names = [entry.filename for entry in entries]
         if not all(member.endswith(".npy") for member in names):
             raise ForeignFileError(self.name, f"a zip, but no npz: it holds {listed(names, most=5)}.")
@@ -61,10 +62,12 @@ class NpzArchive:
     def members(self) -> dict[str, tuple[tuple[int, ...], np.dtype[Any]]]:
         """Shape and dtype of each array by name."""
         heads = {}
-        for member in self._entries:
-            with self._open(member) as stream:
-                shape, _, dtype = read_header(stream, self.name, member, self._most)
+        kept = KeptZip(self.file)  # opened once: its directory may be long
+        for member, entry in self._entries.items():
+            with self._telling(member), kept.open(entry) as stream:
+                shape, _, dtype = read_header(stream, self.name, member, self.limits.whole)
             heads[member] = (shape, dtype)
+        kept.close()
         return heads
 
     @property
@@ -75,7 +78,7 @@ class NpzArchive:
     def array(self, name: str) -> np.ndarray[Any, Any]:
         """The values of a numeric array, native in byte order."""
         with self._whole(name) as stream:
-            return read_values(stream, self._entries[name].file_size, self.name, name, self._largest)
+            return read_values(stream, self._entries[name].file_size, self.name, name, self.limits.at_once)
 
     def rows(self, name: str, start: int, stop: int) -> np.ndarray[Any, Any]:
         """Some values of a numeric array, by its first axis, as `array` gives all; best asked for in order."""
@@ -90,7 +93,7 @@ class NpzArchive:
     def has_rows(self, name: str) -> bool:
         """Whether some values of a numeric array can be read by its first axis: not those in Fortran's order."""
         with self._open(name) as stream:
-            shape, fortran, _ = read_header(stream, self.name, name, self._most)
+            shape, fortran, _ = read_header(stream, self.name, name, self.limits.whole)
         return lies_by_rows(shape, fortran)
 
     def size(self, name: str) -> int:
@@ -100,13 +103,13 @@ class NpzArchive:
     def outline(self, name: str) -> Any:
         """The beginning of an object array's value, see `storage.pickles.peek_pickle`."""
         with self._open(name) as stream:
-            return peek_objects(stream, self.name, name, self._largest)
+            return peek_objects(stream, self.name, name, self.limits.at_once)
 
     def tree(self, name: str) -> Any:
         """The value of an object array, as `storage.pickles.read_pickle` gives it; decoded once."""
         if name not in self._trees:
             with self._whole(name) as stream:
-                self._trees[name] = read_objects(stream, self.name, name, self._largest)
+                self._trees[name] = read_objects(stream, self.name, name, self.limits.at_once)
         return self._trees[name]
 
     def take_tree(self, name: str) -> Any:
@@ -118,16 +121,14 @@ class NpzArchive:
     def _member(self, name: str) -> MemberRows:
         if name not in self._rows:
             entry, kept = self._entries[name], self._kept  # not this itself, which would keep it for long
-            self._rows[name] = MemberRows(
-                self.name, name, entry, self.file.open, lambda: kept.open(entry), self._most, self._largest
-            )
+            self._rows[name] = MemberRows(self.name, name, entry, self.file.open, lambda: kept.open(entry), self.limits)
         return self._rows[name]
 
     @contextmanager
     def _whole(self, name: str) -> Iterator[IO[bytes]]:
         """The bytes of a member that is read at once."""
-        if (size := self._entries[name].file_size) > self._largest:
-            raise UnsafeArchiveError(self.name, f"{size:,} bytes when unpacked; the limit is {self._largest:,}.", name)
+        if (size := self._entries[name].file_size) > self.limits.at_once:
+            raise UnsafeArchiveError(self.name, too_large(size, self.limits.at_once, "bytes when unpacked"), name)
         with self._open(name) as stream:
             yield stream
 
@@ -147,20 +148,26 @@ class NpzArchive:
         """Whatever goes wrong while a member is read becomes one of our errors."""
         try:
             yield
+        except LargePickleError as error:
+            raise UnsafeArchiveError(self.name, f"{error}.", name) from error
         except UnsafePickleError as error:
             message = f"{error}. This is not pose data; it was not loaded."
             raise (self._damage(name) or UnsafeArchiveError(self.name, message, name)) from error
         except MalformedPickleError as error:
             raise (self._damage(name) or DamagedArchiveError(self.name, f"{error}.", name)) from error
         except UNREADABLE_ZIP as error:
-            raise self._damage(name) or DamagedArchiveError(self.name, f"{error}.", name) from error
+            raise self._damage(name) or DamagedArchiveError(self.name, f"{shortened(str(error))}.", name) from error
+        except MemoryError as error:
+            raise UnsafeArchiveError(self.name, "takes more memory than there is; it was not loaded.", name) from error
         except ArchiveError as error:
             if damage := self._damage(name):
                 raise damage from error
             raise
 
     def _damage(self, name: str) -> DamagedArchiveError | None:
-        """An error if the member's bytes are not those that were packed."""
+        """An error if the member's bytes are not those that were packed; of a huge one nobody waits to know."""
+        if self._entries[name].file_size > MOST_CHECKED:
+            return None
         try:
             with (
                 self.file.open() as file,

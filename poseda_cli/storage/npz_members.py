@@ -10,12 +10,11 @@ from typing import IO, Any, BinaryIO
 
 import numpy as np
 
-from poseda_cli.errors import ArchiveError, UnsafeArchiveError
-from poseda_cli.storage.files import File
-from poseda_cli.storage.npy import PIECE, expect_end, read_into, read_numeric_header
-
-# Of a member's head in the zip: its length without name and extra field, and where their lengths are.
-HEAD, LENGTHS = 30, 26
+from poseda_cli.errors import ArchiveError, DamagedArchiveError, UnsafeArchiveError
+from poseda_cli.storage.files import HEAD, LENGTHS, File
+from poseda_cli.storage.limits import Limits, too_large
+from poseda_cli.storage.npy import NO_TEXT, PIECE, expect_end, read_into, read_numeric_header
+from poseda_cli.storage.pickles import is_text
 
 
 class KeptZip:
@@ -63,8 +62,7 @@ class MemberRows:
     entry : of the member in the zip's directory
     open_file : opens the zip
     open_member : opens the member
-    most : limit of the bytes of the whole member
-    largest : limit of what is read at once, bytes
+    limits : of the whole member, and of what is read of it at once
 
     Raises
     ------
@@ -80,13 +78,14 @@ class MemberRows:
         entry: zipfile.ZipInfo,
         open_file: Callable[[], BinaryIO],
         open_member: Callable[[], IO[bytes]],
-        most: int,
-        largest: int,
+        limits: Limits,
     ) -> None:
         self._name, self._member, self._entry = name, member, entry
-        self._open_file, self._open_member, self._largest = open_file, open_member, largest
+        self._open_file, self._open_member, self._limits = open_file, open_member, limits
         self._stream: IO[bytes] | None = open_member()
-        self._shape, fortran, self._dtype = read_numeric_header(self._stream, entry.file_size, name, member, most)
+        self._shape, fortran, self._dtype = read_numeric_header(
+            self._stream, entry.file_size, name, member, limits.whole
+        )
         self._by_rows = lies_by_rows(self._shape, fortran)
         self._begin = self._stream.tell()
         self._checked = False
@@ -110,16 +109,17 @@ class MemberRows:
         start, stop, _ = slice(start, stop).indices(self._shape[0])
         shape = (max(stop - start, 0), *self._shape[1:])
         width = math.prod(self._shape[1:]) * self._dtype.itemsize
-        if (size := shape[0] * width) > self._largest:
-            raise UnsafeArchiveError(
-                self._name, f"claims {size:,} bytes; the limit is {self._largest:,}.", self._member
-            )
+        if (size := shape[0] * width) > self._limits.at_once:
+            raise UnsafeArchiveError(self._name, f"claims {too_large(size, self._limits.at_once)}", self._member)
         values = np.empty(math.prod(shape), self._dtype)
         if self._checked and self._entry.compress_type == zipfile.ZIP_STORED:
             self._read_in_place(self._begin + start * width, values)
         else:
             self._read_forward(self._begin + start * width, values)
-        return values.astype(self._dtype.newbyteorder("="), copy=False).reshape(shape)
+        native = values.astype(self._dtype.newbyteorder("="), copy=False)
+        if not is_text(native):
+            raise DamagedArchiveError(self._name, NO_TEXT, self._member)
+        return native.reshape(shape)
 
     def _read_in_place(self, place: int, values: np.ndarray[Any, Any]) -> None:
         with self._open_file() as file:

@@ -13,23 +13,49 @@ import math
 import pickletools
 import re
 import struct
-from collections.abc import Callable
-from dataclasses import dataclass
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import IO, Any, NamedTuple
 
 import numpy as np
+
+from poseda_cli.storage.limits import DEFAULT, limit_is
 
 DEEPEST = 16
 MOST_DIMENSIONS = 8
 LONGEST_AXIS = 1 << 40
 DTYPES = re.compile(r"b1|[iu][1248]|f(2|4|8|16)|[SU][1-9]\d{0,5}|V[1-9]\d{0,5}|O[48]?")
 MOST_FIELDS = 64
+# Newest protocol there is.
+PROTOCOL = 5
+# All fields of a dtype, those of its fields included.
+MOST_FIELDS_IN_ALL = 256
+# What is counted, in bytes, for a value in a tree, for an opcode, and for one that makes a container: as much as Python
+# takes, and so much more that the time for all of them is bounded too.
+VALUE, STEP, CONTAINER = 64, 128, 1024
+# What comes of an array or a container in a tree: a sequence of poses, say.
+BRANCH = 2048
+# Of what is looked at to tell layouts apart.
+LARGEST_OUTLINE = 1 << 28
+# A number this long is none that can be measured; hashing or printing it takes time.
+MOST_BITS = 1024
+# Whole numbers below have a hash of their own; larger ones can be chosen to have all the same.
+LARGEST_KEY = 1 << 60
+LARGEST_KEY_PART = 1 << 31
+# Of a name that the file chose, as much as a message quotes.
+LONGEST_QUOTE = 80
 # Enough for the keys and the head of the first array of any pose archive.
 PEEK = 1 << 16
 
 
 class UnsafePickleError(Exception):
     """The pickle asks for something that pose data never needs."""
+
+
+class LargePickleError(UnsafePickleError):
+    """The pickle holds more than may be read of it."""
 
 
 class MalformedPickleError(Exception):
@@ -74,10 +100,24 @@ class _DtypeStub:
     order: str = "="
     fields: dict[str, tuple[_DtypeStub, int]] | None = None
     base: tuple[_DtypeStub, tuple[int, ...]] | None = None
+    resolved: np.dtype[Any] | None = None
+    levels: int = 0
+    leaves: int = 1
 
     def resolve(self, depth: int = 0) -> np.dtype[Any]:
-        if depth > 2:
-            raise UnsafePickleError("a dtype nested too deeply")
+        if self.resolved is None:  # once: many arrays may share it
+            if depth > 2:
+                raise UnsafePickleError("a dtype nested too deeply")
+            resolved = self._resolve(depth)
+            parts = [self.base[0]] if self.base else [stub for stub, _ in (self.fields or {}).values()]
+            self.levels = max((part.levels + 1 for part in parts), default=0)
+            self.leaves = sum(part.leaves for part in parts) or 1
+            if self.levels > 2 or self.leaves > MOST_FIELDS_IN_ALL:
+                raise UnsafePickleError("a dtype nested too deeply, or of too many fields")
+            self.resolved = resolved
+        return self.resolved
+
+    def _resolve(self, depth: int) -> np.dtype[Any]:
         if self.base is not None:
             inner, shape = self.base[0].resolve(depth + 1), self.base[1]
             if inner.hasobject or math.prod(shape) * inner.itemsize != int(self.spec[1:]):
@@ -101,10 +141,13 @@ class _DtypeStub:
 
 @dataclass(slots=True)
 class _ArrayStub:
+    """An array to be; `at` is where in the file it was asked for."""
+
     state: tuple[tuple[int, ...], _DtypeStub, bool, Any] | None = None
+    at: int | None = None
 
 
-def read_pickle(stream: IO[bytes], largest: int = 4 << 30) -> Any:
+def read_pickle(stream: IO[bytes], largest: int = DEFAULT.at_once) -> Any:
     """The value of one pickle, as dict, list, tuple, str, bytes, numbers, None and arrays.
 
     Parameters
@@ -120,9 +163,16 @@ def read_pickle(stream: IO[bytes], largest: int = 4 << 30) -> Any:
     Raises
     ------
     UnsafePickleError : a global, an opcode or a state that pose data never needs
+    LargePickleError : beyond the limit
     MalformedPickleError : not a pickle, or not all of one
     """
-    return _Resolver(_Budget(largest)).resolve(_Machine(stream).run())
+    budget = _Budget(largest)
+    # What Python needs around the values does not count among the bytes that the user allows, up to a point.
+    machine = _Machine(stream, _Budget(max(largest, DEFAULT.at_once)))
+    tree = machine.run()
+    resolver = _Resolver(budget)
+    with _at_byte(lambda: resolver.at or machine.position):
+        return resolver.resolve(tree)
 
 
 def peek_pickle(stream: IO[bytes]) -> Any:
@@ -143,44 +193,65 @@ def peek_pickle(stream: IO[bytes]) -> Any:
     UnsafePickleError : as `read_pickle`, as far as it was read
     MalformedPickleError : no pickle
     """
-    found = _Outliner().outline(_Machine(io.BytesIO(stream.read(PEEK))).run_as_far_as_it_goes())
+    machine = _Machine(io.BytesIO(stream.read(PEEK)), _Budget(LARGEST_OUTLINE))
+    tree = machine.run_as_far_as_it_goes()
+    outliner = _Outliner()
+    with _at_byte(lambda: outliner.at or machine.position):
+        found = outliner.outline(tree)
     return {} if found is _NOTHING else found
+
+
+@contextmanager
+def _at_byte(place: Callable[[], int]) -> Iterator[None]:
+    """Say where in the file lies what is refused."""
+    try:
+        yield
+    except UnsafePickleError as error:
+        raise type(error)(f"{error} at byte {place()}") from error
 
 
 @dataclass(slots=True)
 class _Budget:
-    left: int
+    limit: int
+    left: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.left = self.limit
 
     def spend(self, size: int) -> None:
         """Count new memory."""
         self.left -= size
         if self.left < 0:
-            raise UnsafePickleError("decodes into more memory than allowed")
+            raise LargePickleError(f"decodes into more bytes than allowed; {limit_is(self.limit)}")
 
 
 class _Machine:
     """A stack, its marks and a memo; one method for each group of opcodes."""
 
-    def __init__(self, stream: IO[bytes]) -> None:
+    def __init__(self, stream: IO[bytes], budget: _Budget) -> None:
         self.stream = stream
+        self.budget = budget
         self.stack: list[Any] = []
         self.memo: dict[int, Any] = {}
         self.steps = 0
+        self.position = 0
 
     def run(self) -> Any:
-        position = 0
         try:
             for opcode, argument, at in pickletools.genops(self.stream):
-                position = at or 0
+                self.position = at or 0
                 self.steps += 1
                 if opcode.name == "STOP":
                     return self._only_value()
                 self._step(opcode.name, argument)
         except UnsafePickleError as error:
-            raise UnsafePickleError(f"{error} at byte {position}") from error
-        except (ValueError, IndexError, TypeError, KeyError, struct.error, OverflowError, MemoryError) as error:
-            raise MalformedPickleError(f"no valid pickle at byte {position} ({error})") from error
-        raise MalformedPickleError("the pickle ends before its STOP")
+            raise type(error)(f"{error} at byte {self.position}") from error
+        except MemoryError as error:
+            raise LargePickleError(f"asks for more memory than there is, at byte {self.position}") from error
+        except (ValueError, IndexError, TypeError, KeyError, struct.error, OverflowError) as error:
+            found = str(error)[:LONGEST_QUOTE]
+            raise MalformedPickleError(f"no valid pickle at byte {self.position} ({found})") from error
+        raise MalformedPickleError(f"the pickle ends before its STOP, behind byte {self.position}")
 
     def run_as_far_as_it_goes(self) -> Any:
         """The value as far as the bytes tell: unfinished containers hold what was there."""
@@ -189,6 +260,10 @@ class _Machine:
         except MalformedPickleError:
             if not self.stack or type(self.stack[0]) is _Mark:
                 raise
+        with _at_byte(lambda: self.position):
+            return self._unfinished()
+
+    def _unfinished(self) -> Any:
         while any(type(value) is _Mark for value in self.stack):
             items = _siblings(self.pop_to_mark())
             under = self.stack[-1]
@@ -209,14 +284,26 @@ class _Machine:
         return self.stack[0]
 
     def _step(self, name: str, argument: Any) -> None:
-        if name in _IGNORED:
+        if name == "FRAME":
             return
+        if name == "PROTO":
+            if argument > PROTOCOL:
+                raise UnsafePickleError(f"is of protocol {argument}, expected 0 to {PROTOCOL}")
+            return
+        self.budget.spend(CONTAINER if name in _CONTAINERS else STEP)
         if name in _LITERALS:
+            self._check_literal(argument)
             self.stack.append(_LITERALS[name](argument))
         elif name in _ACTIONS:
             _ACTIONS[name](self, argument)
         else:
             raise UnsafePickleError(f"uses the opcode {name}")
+
+    def _check_literal(self, argument: Any) -> None:
+        if type(argument) is int and argument.bit_length() > MOST_BITS:
+            raise UnsafePickleError(f"holds a whole number of {argument.bit_length():,} bits")
+        if type(argument) is str:  # of which a character may take four times its byte
+            self.budget.spend(sys.getsizeof(argument) - len(argument))
 
     def pop_to_mark(self) -> list[Any]:
         for index in range(len(self.stack) - 1, -1, -1):
@@ -282,7 +369,7 @@ class _Machine:
     def find_global(self, module: str, name: str) -> None:
         if (module, name) not in _GLOBALS:
             hint = _HINTS.get((module, name), "")
-            raise UnsafePickleError(f"refers to {module}.{name}{hint}")
+            raise UnsafePickleError(f"refers to {_quoted(f'{module}.{name}')}{hint}")
         self.stack.append(_GLOBALS[module, name])
 
     def reduce(self) -> None:
@@ -291,12 +378,17 @@ class _Machine:
             raise UnsafePickleError("calls a value of its own")
         if function.call is None:
             raise UnsafePickleError(f"calls {function.name}")
-        self.stack.append(function.call(arguments))
+        if function is _ORDERED and arguments and type(arguments[0]) is list:
+            self.budget.spend(CONTAINER * len(arguments[0]))  # its pairs may be those of another, and cost no bytes
+        value = function.call(arguments)
+        if type(value) is _ArrayStub:
+            value.at = self.position
+        self.stack.append(value)
 
     def build(self) -> None:
         state, target = self.pop(), self.stack[-1]
         if type(target) is _ArrayStub:
-            target.state = _array_state(state)
+            target.state, target.at = _array_state(state), self.position
         elif type(target) is _DtypeStub:
             _set_dtype(target, state)
         else:
@@ -314,12 +406,13 @@ def _siblings(items: list[Any]) -> list[Any]:
 
 def _adopt(owner: Any, rest: list[Any]) -> None:
     """Put what lies behind a container, without a mark between, into it: a lone item at a time is put there."""
-    while type(owner) in (dict, list) and len(rest) > (type(owner) is dict):
+    place = 0
+    while type(owner) in (dict, list) and len(rest) - place > (type(owner) is dict):
         if type(owner) is list:
-            item, rest = rest[0], rest[1:]
+            item, place = rest[place], place + 1
             owner.append(item)
         else:
-            key, item, rest = rest[0], rest[1], rest[2:]
+            key, item, place = rest[place], rest[place + 1], place + 2
             owner[_key(key)] = item
         owner = item
 
@@ -332,6 +425,10 @@ class _Outliner:
 
     def __init__(self) -> None:
         self.done: dict[int, Any] = {}
+        # As in `_Resolver`.
+        self.at: int | None = None
+        self.extents: dict[int, int] = {}
+        self.extent = 0
 
     def outline(self, value: Any, depth: int = 0) -> Any:
         if type(value) not in (dict, list, tuple, _ArrayStub):
@@ -340,9 +437,19 @@ class _Outliner:
             return _raw(value) if type(value) is _Latin1 else _key(value) if type(value) is _Bytes2 else value
         if depth > DEEPEST:  # as `read_pickle`, which also refuses what holds itself
             raise UnsafePickleError(f"holds itself, or is more than {DEEPEST} levels deep")
-        if id(value) not in self.done:
-            self.done[id(value)] = self._container(value, depth + 1)
+        if id(value) in self.done:
+            self._extend(self.extents[id(value)])
+            return self.done[id(value)]
+        before = self.extent
+        self.done[id(value)] = self._container(value, depth + 1)
+        self._extend(BRANCH)
+        self.extents[id(value)] = self.extent - before
         return self.done[id(value)]
+
+    def _extend(self, size: int) -> None:
+        self.extent += size
+        if self.extent > LARGEST_OUTLINE:
+            raise LargePickleError("repeats its parts beyond measure")
 
     def _container(self, value: Any, depth: int) -> Any:
         if isinstance(value, dict):
@@ -353,6 +460,7 @@ class _Outliner:
         if value.state is None:
             return _NOTHING
         shape, stub, _, payload = value.state
+        self.at = value.at
         if stub.spec != "O":
             return ArrayHead(shape, stub.resolve())
         inside = self.outline(payload, depth) if type(payload) is list else []
@@ -366,11 +474,28 @@ def _key(key: Any) -> Any:
             return key.encode("latin-1").decode("utf-8")
         except UnicodeDecodeError:
             return str(key)
-    if type(key) in (str, int):
+    if type(key) is str:
         return key
-    if type(key) is tuple and len(key) <= 8 and all(type(part) in (str, int, _Bytes2) for part in key):
+    if type(key) is int:
+        if not -LARGEST_KEY < key < LARGEST_KEY:
+            raise UnsafePickleError(f"has a key of {key.bit_length()} bits")
+        return key
+    if type(key) is tuple and len(key) <= 8 and all(_is_part(part) for part in key):
         return tuple(_key(part) for part in key)
     raise UnsafePickleError(f"has a key of type {type(key).__name__}")
+
+
+def _is_part(value: Any) -> bool:
+    """Whether a key may have it in it; the hash of a tuple is made of those of its parts, which can be chosen."""
+    if type(value) is int:
+        return -LARGEST_KEY_PART <= value < LARGEST_KEY_PART
+    return type(value) in (str, _Bytes2)
+
+
+def _quoted(text: str) -> str:
+    """A name that the file chose, as it can be in a message."""
+    shown = "".join(character if character.isprintable() else "\ufffd" for character in text[: LONGEST_QUOTE + 1])
+    return shown if len(shown) <= LONGEST_QUOTE else f"{shown[:LONGEST_QUOTE]}..."
 
 
 def _raw(payload: Any) -> bytes:
@@ -395,7 +520,7 @@ def _reconstruct(arguments: tuple[Any, ...]) -> _ArrayStub:
 def _dtype(arguments: tuple[Any, ...]) -> _DtypeStub:
     spec = str(arguments[0]) if arguments and isinstance(arguments[0], str) else ""
     if not DTYPES.fullmatch(spec):
-        raise UnsafePickleError(f"an array of dtype {spec!r}")
+        raise UnsafePickleError(f"an array of dtype {_quoted(repr(spec))}")
     return _DtypeStub("O" if spec.startswith("O") else spec)  # NumPy itself writes O8
 
 
@@ -403,6 +528,8 @@ def _set_dtype(stub: _DtypeStub, state: Any) -> None:
     """What we take from a dtype's state: byte order, fields, fixed shape. Sizes and flags are computed."""
     if type(state) is not tuple or len(state) < 5 or state[1] not in ("|", "=", "<", ">"):
         raise UnsafePickleError("a dtype of unknown byte order")
+    if stub.resolved is not None:
+        raise UnsafePickleError("changes a dtype that was used")
     stub.order = str(state[1])
     base, names, fields = state[2:5]
     if stub.spec[0] != "V" and (base, names, fields) != (None, None, None):
@@ -494,7 +621,19 @@ def _values(payload: Any, dtype: np.dtype[Any]) -> np.ndarray[Any, Any]:
     raw = _raw(payload)
     if dtype.hasobject or len(raw) % dtype.itemsize:
         raise UnsafePickleError(f"an array of dtype {dtype.str!r} in {len(raw)} bytes")
-    return np.frombuffer(raw, dtype).astype(dtype.newbyteorder("="), copy=False)
+    values = np.frombuffer(raw, dtype).astype(dtype.newbyteorder("="), copy=False)
+    if not is_text(values):
+        raise MalformedPickleError("text with characters that do not exist")
+    return values
+
+
+def is_text(values: np.ndarray[Any, Any]) -> bool:
+    """Whether all characters of an array exist, if it is one of text: NumPy makes of others strings that crash."""
+    if values.dtype.names:
+        return all(is_text(values[name]) for name in values.dtype.names)
+    if values.dtype.kind != "U" or not values.size:
+        return True
+    return int(np.ascontiguousarray(values).reshape(-1).view(np.uint32).max()) <= sys.maxunicode
 
 
 class _Resolver:
@@ -503,9 +642,13 @@ class _Resolver:
     def __init__(self, budget: _Budget) -> None:
         self.budget = budget
         self.done: dict[int, Any] = {}
-        self.payloads: dict[tuple[int, str], np.ndarray[Any, Any]] = {}
+        self.payloads: dict[tuple[int, int | str], np.ndarray[Any, Any]] = {}
         self.open: set[int] = set()
         self.alive: list[Any] = []  # identities must not be reused while we go
+        self.at: int | None = None
+        # Bytes of what is shared if it were not: whoever walks through the tree comes by it each time.
+        self.extents: dict[int, int] = {}
+        self.extent = 0
 
     def resolve(self, value: Any, depth: int = 0) -> Any:
         kind = type(value)
@@ -516,17 +659,27 @@ class _Resolver:
         if kind not in (dict, list, tuple, _ArrayStub):
             if kind in (_Global, _DtypeStub, _Mark):
                 raise UnsafePickleError("holds a type where a value should be")
+            self.extent += VALUE
             return value
         if id(value) in self.done:
+            self._extend(self.extents[id(value)])
             return self.done[id(value)]
         if depth > DEEPEST or id(value) in self.open:
             raise UnsafePickleError(f"holds itself, or is more than {DEEPEST} levels deep")
         self.open.add(id(value))
         self.alive.append(value)
+        before = self.extent
         result = self._container(value, depth + 1)
+        self._extend(BRANCH + (result.nbytes if isinstance(result, np.ndarray) else 0))
         self.open.discard(id(value))
         self.done[id(value)] = result
+        self.extents[id(value)] = self.extent - before
         return result
+
+    def _extend(self, size: int) -> None:
+        self.extent += size
+        if self.extent > max(self.budget.limit, LARGEST_OUTLINE):
+            raise LargePickleError(f"repeats its parts beyond measure; {limit_is(self.budget.limit)}")
 
     def _container(self, value: Any, depth: int) -> Any:
         if isinstance(value, dict):
@@ -535,22 +688,26 @@ class _Resolver:
             return type(value)(self.resolve(item, depth) for item in value)
         if value.state is None:
             raise UnsafePickleError("an array that was never filled")
+        self.at = value.at
         state, value.state = value.state, None  # lets go of the bytes once the arrays do
         shape, stub, fortran, payload = state
         if stub.spec != "O":
-            return self._array(shape, stub.resolve(), fortran, payload)
+            found = self._array(shape, stub.resolve(), fortran, payload)
+            self.at = None
+            return found
         if type(payload) is not list or math.prod(shape) != len(payload):
             raise UnsafePickleError("an object array whose payload is no list of its size")
+        self.at = None
         return _nested([self.resolve(item, depth) for item in payload], shape)
 
     def _array(self, shape: tuple[int, ...], dtype: np.dtype[Any], fortran: bool, payload: Any) -> Any:
         """An array on its payload, which others may share."""
         source = payload.text if type(payload) is _Latin1 else payload
-        key = (id(source), dtype.str)
+        key = (id(source), id(dtype) if dtype.kind == "V" else dtype.str)  # which does not tell fields
         if key not in self.payloads:
             values = _values(payload, dtype)
             self.budget.spend(values.nbytes if values.base is None or source is not values.base else 0)
-            self.alive.append(source)
+            self.alive += (source, dtype)
             self.payloads[key] = values
         values = self.payloads[key]
         if math.prod(shape) != len(values):
@@ -587,7 +744,10 @@ _HINTS = {
     ("numpy.ma.core", "_mareconstruct"): " (save it as a plain array)",
 }
 
-_IGNORED = frozenset(("PROTO", "FRAME"))
+_ORDERED = _GLOBALS["collections", "OrderedDict"]
+_CONTAINERS = frozenset(
+    ("EMPTY_LIST", "EMPTY_DICT", "LIST", "DICT", "TUPLE", "TUPLE1", "TUPLE2", "TUPLE3", "REDUCE", "MARK")
+)
 
 
 def _as_is(argument: Any) -> Any:

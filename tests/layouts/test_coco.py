@@ -212,3 +212,28 @@ def test_json_that_ends_early(tmp_path):
     path.write_bytes(path.read_bytes()[:-1])
     with pytest.raises(DamagedArchiveError, match=r"^results\.json: no valid JSON .*fetch it again"):
         read(path)
+
+
+@pytest.mark.parametrize("identity", [[1], {"id": 1}, None, 1.5])
+def test_categories_may_have_any_id(identity, tmp_path):
+    category = {"id": identity, "name": "person", "keypoints": d.COCO_JOINTS}
+    people = [d.person(POINTS[0], 1) | {"category_id": identity}, d.person(POINTS[1], 1)]
+    found = labelled(tmp_path, [d.image(1, "a.jpg")], people, categories=[category])
+    np.testing.assert_allclose(found.poses_2d, d.as_h36m17(POINTS[:1]), atol=2e-3)
+
+
+def test_categories_without_a_list_of_keypoints_say_nothing(tmp_path):
+    category = {"id": 1, "name": "person", "keypoints": True}
+    assert len(labelled(tmp_path, [d.image(1, "a.jpg")], [d.person(POINTS[0], 1)], categories=[category])) == 1
+
+
+def test_numbers_that_no_float_holds(tmp_path):
+    people = [d.person(POINTS[0], 1, score=10**400), d.person(POINTS[1], 1, score=0.5)]
+    found = labelled(tmp_path, [d.image(1, "a.jpg", 10**400, 10**400)], people)
+    assert any("scores 0.5 to 0.5" in note for note in found.origin.notes)
+    assert found.cameras[0].intrinsics is None and found.cameras[0].name == "labels"
+
+
+def test_sizes_that_are_no_numbers_are_not_known(tmp_path):
+    found = labelled(tmp_path, [d.image(1, "a.jpg", True, True)], [d.person(POINTS[0], 1)])
+    assert [camera.name for camera in found.cameras] == ["labels"]

@@ -141,8 +141,9 @@ def test_cameras_of_subjects_without_poses_do_not_matter(tmp_path):
         (h.evo_cameras(change=lambda parts: parts[:4]), r"\(1, 1\): expected \(R, T, f, c, k, p, name\)"),
         (h.evo_cameras(change=lambda parts: (parts[0][:2], *parts[1:])), r"\(1, 1\): expected"),
         ({(1, 5): h.evo_cameras()[1, 1]}, "not a key"),
+        (h.evo_cameras(change=lambda parts: (parts[0], [1, [2, 3]], *parts[2:])), r"\(1, 1\): expected"),
     ],
-    ids=["too few", "other shape", "a fifth camera"],
+    ids=["too few", "other shape", "a fifth camera", "a ragged list"],
 )
 def test_damaged_cameras(cameras, said, tmp_path):
     three(tmp_path)

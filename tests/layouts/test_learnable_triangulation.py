@@ -169,6 +169,10 @@ WRONG = {
     "subject beyond the names": (beyond("subject_idx"), "values beyond the 2 names"),
     "action beyond the names": (negative("action_idx"), "values beyond the 4 names"),
     "no table": (h.labels(ONE, table=None), "table: NoneType, expected an array"),
+    "one row": (
+        h.labels(ONE, table=np.array(h.labels(ONE)["table"][0])),
+        r"table: .* \(\), expected an array",
+    ),
     "plain table": (h.labels(ONE, table=np.zeros((6, 51))), r"table: float64 \(6, 51\), expected an array"),
     "16 joints": (
         h.labels(ONE, table=np.zeros(6, [*h.TABLE_DTYPE[:3], ("keypoints", "f4", (16, 3)), h.TABLE_DTYPE[4]])),

@@ -245,3 +245,9 @@ def test_a_damaged_file_beside_a_sound_one_is_not_left_out(tmp_path):
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     with pytest.raises(ArchiveError, match="S2/Seq1/annot.mat: .*etch it again"):
         read(tmp_path)
+
+
+def test_sequence_without_frames_beside_another(tmp_path):
+    written(tmp_path, m.views_of(TWO_CAMERAS, 5), frames=np.zeros((0, 1)))
+    written(tmp_path, m.views_of(TWO_CAMERAS, 4), action="Seq2")
+    assert [s.length for s in read(tmp_path).sequences] == [4, 4]

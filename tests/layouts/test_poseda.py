@@ -1,4 +1,5 @@
 import json
+import re
 from dataclasses import replace
 
 import h5py
@@ -11,6 +12,7 @@ from poseda_cli.exports.poseda import write
 from poseda_cli.layouts import read
 
 from . import writers as w
+from .streams import read_lazily
 
 
 @pytest.fixture(scope="module")
@@ -107,11 +109,12 @@ def test_names_of_any_alphabet(sides, tmp_path):
 
 
 REFUSED = {
+    "several schemas": ({"schema": [1, 1]}, r"schema \[1 1\]; this poseda reads schema 1"),
     "newer schema": ({"schema": 2}, "schema 2; this poseda reads schema 1"),
     "unknown joints": ({"joint_names": ["nose", "tail"]}, "joints nose, tail are of no skeleton"),
     "unknown screen": ({"screen": "wide"}, "screen is 'wide', expected aspect, axes"),
-    "rows missing in 3D": ({"poses_3d": np.zeros((4, 17, 3), "f4")}, r"poses_3d: shape \(4, 17, 3\)"),
-    "joints missing in 2D": ({"poses_2d": np.zeros((5, 16, 2), "f4")}, r"poses_2d: shape \(5, 16, 2\)"),
+    "rows missing in 3D": ({"poses_3d": np.zeros((4, 17, 3), "f4")}, r"poses_3d: float32 \(4, 17, 3\)"),
+    "joints missing in 2D": ({"poses_2d": np.zeros((5, 16, 2), "f4")}, r"poses_2d: float32 \(5, 16, 2\)"),
     "camera that does not exist": ({"camera": np.array([0, 0, 0, 1, 2], "u2")}, "points to cameras 0 to 2 of 2"),
     "camera before the first": ({"camera": np.array([0, 0, 0, 1, -1])}, "camera"),
     "camera without rows": ({"camera": np.uint16(0)}, "camera"),
@@ -173,3 +176,39 @@ def test_sequences_of_less_than_no_rows_are_refused(sides, tmp_path):
     with_lengths(tmp_path / "augmented.h5", [8, -3, len(read(tmp_path)) - 5])
     with pytest.raises(ArchiveError, match="sequences: a sequence of less than no rows"):
         read(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("table", "field", "kind", "said"),
+    [
+        ("cameras", "fx", "c16", "fx complex128"),
+        ("cameras", "fx", "S5", "fx |S5"),
+        ("cameras", "width", "f8", "width float64"),
+        ("cameras", "k", "f8", "k float64"),
+        ("cameras", "name", "i4", "name int32"),
+        ("sequences", "length", "f4", "length float32"),
+        ("sequences", "camera", "f8", "camera float64"),
+    ],
+)
+def test_tables_whose_fields_are_of_other_types(table, field, kind, said, tmp_path):
+    w.write_poseda(tmp_path / "augmented.h5")
+    with h5py.File(tmp_path / "augmented.h5", "r+") as file:
+        stored = file[table][()]
+        changed = np.zeros(len(stored), [(n, kind if n == field else stored.dtype[n]) for n in stored.dtype.names])
+        for name in set(stored.dtype.names) - {field}:
+            changed[name] = stored[name]
+        del file[table]
+        file[table] = changed
+    with pytest.raises(ArchiveError, match=rf"{table}: fields of other types than expected: {re.escape(said)}"):
+        read(tmp_path / "augmented.h5")
+
+
+@pytest.mark.parametrize("lazily", [False, True])
+def test_points_that_pixels_cannot_hold_are_infinite(lazily, tmp_path):
+    _, pixels = w.write_poseda(tmp_path / "augmented.h5")
+    with h5py.File(tmp_path / "augmented.h5", "r+") as file:
+        file["poses_2d"][1, 4, 0] = 3e38  # times half of 1920
+    found = read_lazily(tmp_path / "augmented.h5") if lazily else read(tmp_path / "augmented.h5")
+    points = found.load(0, 3).poses_2d
+    assert np.isposinf(points[1, 4, 0]) and np.isfinite(points).sum() == points.size - 1
+    np.testing.assert_allclose(points[2], pixels[2], atol=2e-3)

@@ -84,6 +84,8 @@ def test_orders_of_forks_are_refused(tmp_path):
 WRONG = {
     "metres": ({"data_3d": w.mpi_view(6) / 1000}, "in m, this layout has them in mm"),
     "too few flags": ({"valid": np.ones(5)}, "5 valid flags for 6 frames"),
+    "flags in lists of unlike lengths": ({"valid": [[1, 1], [1]]}, "valid flags"),
+    "no frames": ({"data_2d": np.zeros(())}, r"data_2d is float64 \(\), expected numbers of shape \(0, 17, 2\)"),
     "flags of text": ({"valid": np.array(list("101010"))}, "valid flags"),
     "other lengths": ({"data_3d": w.mpi_view(5)}, "data_3d is .*expected numbers of shape"),
     "lists": ({"data_2d": [[1, 2]]}, "data_2d is list"),

@@ -17,6 +17,7 @@ from poseda_cli.errors import (
 from poseda_cli.layouts import LAYOUTS, layout_module, read
 
 from . import writers as w
+from . import writers_2d as d
 
 
 def ts(folder, name, seed=0):
@@ -218,3 +219,29 @@ def test_files_that_are_something_else(write, said, in_folder, tmp_path):
     with pytest.raises(ArchiveError, match=said) as caught:
         read(tmp_path if in_folder else tmp_path / "data_3d_h36m.npz")
     assert "data_3d_h36m.npz" in str(caught.value)
+
+
+def test_checks_of_a_whole_data_set_name_the_file(tmp_path):
+    body = (w.mpi_view(90, seed=84) / 1000)[:, d.H36M17_OF_MPI]
+    points, actions = w.mpi_pixels(body, d.PHONE), ["right"] * 70 + ["wrong"] * 20
+    points[70:] = points[70:, [0, 4, 5, 6, 1, 2, 3, *range(7, 17)]]
+    np.savez(tmp_path / "poses.npz", poses_3d=body, poses_2d=points, joints=w.H36M_JOINTS, action=actions)
+    with pytest.raises(InputError, match=r"poses\.npz: poses wrong, camera camera: left and right of the legs are"):
+        read(tmp_path / "poses.npz")
+
+
+def test_names_in_messages_stay_on_their_line(tmp_path):
+    names = {"a\nb": 1, "c\x1b[2J": 2, "d\u2028": 3, "x" * 3000: 4}
+    np.savez(tmp_path / "data.npz", positions_3d={"S1": {}}, **{name: np.zeros(3) for name in names})
+    with pytest.raises(UnknownLayoutError) as caught:
+        read(tmp_path / "data.npz")
+    first = str(caught.value).split("\n")[0]
+    assert "a\ufffdb (3,)" in first and "c\ufffd[2J (3,)" in first and "d\ufffd (3,)" in first
+    assert len(first) < 1000
+
+
+def test_file_names_in_messages_stay_on_their_line(tmp_path):
+    (tmp_path / "a\nb.npz").write_bytes(b"no archive")
+    with pytest.raises(ArchiveError, match=r"^a\ufffdb\.npz: not an archive") as caught:
+        read(tmp_path / "a\nb.npz")
+    assert "\n" not in str(caught.value)

@@ -140,3 +140,10 @@ def test_align_asks_for_the_camera_and_takes_it(poseda, tmp_path, source_file):
     given = ["--intrinsics", "1200,1180,960,540,1920,1080", "--stride", 50]
     poseda("align", source_file, "--target", path, *given, "-o", tmp_path / "out")
     assert (tmp_path / "out" / "augmented.h5").is_file()
+
+
+@pytest.mark.parametrize("symmetry", [[[np.inf], [1]], [[np.zeros((2, 2))], [np.zeros(3)]], 5, [[[]]]], ids=str)
+def test_symmetry_that_is_no_pairs_of_joints(symmetry, tmp_path):
+    with pytest.raises(ArchiveError, match="metadata: keypoints_symmetry is .*, expected") as caught:
+        custom(tmp_path, keypoints_symmetry=symmetry)
+    assert "\n" not in str(caught.value)

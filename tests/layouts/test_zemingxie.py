@@ -34,7 +34,8 @@ def test_poses_that_are_absolute_throughout_are_refused(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("symmetry", "wrong"), [(w.H36M_SYMMETRY, True), (RIGHT_SYMMETRY, False), ([[np.int64(5)], "x"], True)]
+    ("symmetry", "wrong"),
+    [(w.H36M_SYMMETRY, True), (RIGHT_SYMMETRY, False), ([[np.int64(5)], "x"], True), ([[np.inf], [1]], True)],
 )
 def test_wrong_symmetry_is_a_known_defect(symmetry, wrong, tmp_path):
     m.write_d11(tmp_path, None, {("S1", "Seq1"): [PIXELS] * 14}, symmetry)

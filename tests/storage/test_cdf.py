@@ -7,6 +7,7 @@ from poseda_cli.errors import ArchiveError, DamagedArchiveError, MissingExtraErr
 from poseda_cli.storage.archive import open_archive
 from poseda_cli.storage.cdf import CdfArchive
 from poseda_cli.storage.files import LocalFile, zipped_files
+from poseda_cli.storage.limits import Limits
 
 from ..layouts.writers_h36m import write_cdf
 
@@ -38,8 +39,8 @@ def test_within_a_zip(path, tmp_path):
 
 
 def test_size_is_limited(path):
-    archive = CdfArchive(LocalFile(path, "w.cdf"), POSES.nbytes - 1)
-    with pytest.raises(UnsafeArchiveError, match=r"^w\.cdf: Pose: claims an absurd size"):
+    archive = CdfArchive(LocalFile(path, "w.cdf"), Limits(POSES.nbytes - 1))
+    with pytest.raises(UnsafeArchiveError, match=r"^w\.cdf: Pose: claims [\d,]+ bytes; the limit is [\d,]+ "):
         archive.array("Pose")
 
 

@@ -9,6 +9,7 @@ from poseda_cli.errors import ArchiveError, DamagedArchiveError, ForeignFileErro
 from poseda_cli.layouts import read
 from poseda_cli.storage.archive import open_archive
 from poseda_cli.storage.files import LocalFile, ZippedFile, as_path, input_file, zip_entries, zipped_files
+from poseda_cli.storage.limits import Limits
 
 MEMBERS = {
     "h36m/cameras.h5": b"cameras",
@@ -105,16 +106,16 @@ def test_unusual_methods(compression, tmp_path):
 
 def test_sizes_are_limited(tmp_path):
     path = pack(tmp_path / "h36m.zip", {"a.h5": bytes(1000), "b.h5": bytes(1000)})
-    assert len(zipped_files(path, "h36m.zip", 2000)) == 2
+    assert len(zipped_files(path, "h36m.zip", Limits(whole=2000))) == 2
     with pytest.raises(UnsafeArchiveError, match=r"^h36m\.zip: 2,000 bytes when unpacked; the limit is 1,999"):
-        zipped_files(path, "h36m.zip", 1999)
+        zipped_files(path, "h36m.zip", Limits(whole=1999))
 
 
-def test_single_members_are_limited(tmp_path, monkeypatch):
+def test_single_members_are_limited(tmp_path):
     path = pack(tmp_path / "h36m.zip", {"a.h5": bytes(1000)})
-    monkeypatch.setattr("poseda_cli.storage.files.LARGEST", 999)
-    with pytest.raises(UnsafeArchiveError, match=r"^h36m\.zip/a\.h5: 1,000 bytes; the limit is 999"):
-        member(path, "a.h5").open()
+    (file,) = zipped_files(path, "h36m.zip", Limits(999))
+    with pytest.raises(UnsafeArchiveError, match=r"^h36m\.zip/a\.h5: 1,000 bytes when unpacked; the limit is 999"):
+        file.open()
 
 
 def test_member_that_is_larger_than_the_directory_says(tmp_path):
@@ -146,7 +147,7 @@ def test_members_of_one_name(tmp_path):
 
 def test_empty_zip(tmp_path):
     with pytest.raises(ForeignFileError, match="an empty zip"), (pack(tmp_path / "e.zip", {})).open("rb") as stream:
-        zip_entries(stream, "e.zip", 100)
+        zip_entries(stream, "e.zip", Limits(whole=100))
 
 
 @pytest.mark.parametrize("damage", ["cut", "no zip"])

@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from poseda_cli.errors import OutputError
+from poseda_cli.storage import folder as folder_module
 from poseda_cli.storage.folder import check_free, check_free_file, new_file, new_folder
 
 MARKS = ("augmented.h5", "summary.json")
@@ -11,6 +12,10 @@ MARKS = ("augmented.h5", "summary.json")
 
 def marked(folder):
     return all((folder / mark).is_file() for mark in MARKS)
+
+
+def exactly_marked(folder):
+    return set(MARKS) == {path.name for path in folder.iterdir()}
 
 
 def write(folder, text="new"):
@@ -94,20 +99,45 @@ def test_overwrite_replaces_what_poseda_wrote(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["aligned"]
 
 
-def test_old_folder_comes_back_if_the_new_one_cannot_take_its_place(tmp_path, monkeypatch):
+def test_where_folders_cannot_change_places_one_steps_aside(tmp_path, monkeypatch):
+    monkeypatch.setattr(folder_module, "exchange", lambda one, other: False)
     target = ours(tmp_path / "aligned")
-    rename = Path.rename
+    with new_folder(target, True, marked) as folder:
+        write(folder)
+    assert contents(target) == dict.fromkeys(MARKS, "new")
+    assert [path.name for path in tmp_path.iterdir()] == ["aligned"]
 
-    def fail_for_the_new(path, place):
-        if path.name.endswith(".poseda-tmp"):
-            raise OSError(5, "Input/output error")
-        return rename(path, place)
 
-    monkeypatch.setattr(Path, "rename", fail_for_the_new)
+def test_old_folder_comes_back_if_the_new_one_cannot_take_its_place(tmp_path, monkeypatch):
+    def fail(source, target):
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(folder_module, "exchange", lambda one, other: False)
+    monkeypatch.setattr(folder_module, "rename_to_free", fail)
+    target = ours(tmp_path / "aligned")
     with pytest.raises(OutputError, match="input/output error"), new_folder(target, True, marked) as folder:
         write(folder)
     assert contents(target) == dict.fromkeys(MARKS, "old")
     assert [path.name for path in tmp_path.iterdir()] == ["aligned"]
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_what_comes_to_lie_there_meanwhile_is_spared(overwrite, tmp_path):
+    target = tmp_path / "aligned"
+    with pytest.raises(OutputError, match="exists"), new_folder(target, overwrite, marked) as folder:
+        write(folder)
+        target.mkdir()
+        (target / "thesis.tex").write_text("mine")
+    assert contents(target) == {"thesis.tex": "mine"}
+    assert [path.name for path in tmp_path.iterdir()] == ["aligned"]
+
+
+def test_what_is_put_into_the_old_folder_meanwhile_is_spared(tmp_path):
+    target = ours(tmp_path / "aligned")
+    with pytest.raises(OutputError, match="never replaced"), new_folder(target, True, exactly_marked) as folder:
+        write(folder)
+        (target / "thesis.tex").write_text("mine")
+    assert contents(target) == {**dict.fromkeys(MARKS, "old"), "thesis.tex": "mine"}
 
 
 def test_overwrite_spares_folders_without_the_marks(tmp_path):
@@ -144,6 +174,14 @@ def test_output_never_contains_an_input(place, tmp_path):
     (tmp_path / "way_in").symlink_to("data")
     refuse(tmp_path / place, True, "holds the input poses.npz", [tmp_path / "data" / "deep" / "poses.npz"])
     assert (tmp_path / "data" / "deep" / "poses.npz").exists()
+
+
+@pytest.mark.parametrize("place", ["data/aligned", "data/deep/aligned", "way_in/new/aligned"])
+def test_output_never_lies_in_an_input(place, tmp_path):
+    (tmp_path / "data" / "deep").mkdir(parents=True)
+    (tmp_path / "way_in").symlink_to("data")
+    refuse(tmp_path / place, True, "lies in the input data", [tmp_path / "data"])
+    assert not (tmp_path / place).exists()
 
 
 def test_output_may_lie_beside_its_input(tmp_path):

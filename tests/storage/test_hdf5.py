@@ -6,6 +6,7 @@ from poseda_cli.errors import ArchiveError, DamagedArchiveError, UnsafeArchiveEr
 from poseda_cli.storage.archive import open_archive
 from poseda_cli.storage.files import LocalFile
 from poseda_cli.storage.hdf5 import Hdf5Archive
+from poseda_cli.storage.limits import Limits
 
 LIMIT = 1 << 20
 SECRET = np.arange(4.0)
@@ -47,7 +48,7 @@ def test_what_leads_outside_or_claims_too_much_is_refused(trap, outside, tmp_pat
     with h5py.File(tmp_path / "poses.h5", "w") as file:
         file["real"] = SECRET
         trap(file, str(other))
-    archive = Hdf5Archive(LocalFile(tmp_path / "poses.h5", "poses.h5"), LIMIT)
+    archive = Hdf5Archive(LocalFile(tmp_path / "poses.h5", "poses.h5"), Limits(LIMIT))
     with pytest.raises(UnsafeArchiveError, match=r"^poses\.h5: poses: "):
         archive.array("poses")
     np.testing.assert_array_equal(archive.array("real"), SECRET)
@@ -60,7 +61,7 @@ def test_links_are_no_members(link, tmp_path):
     with h5py.File(tmp_path / "poses.h5", "w") as file:
         file["real"] = SECRET
         link(file, str(tmp_path / "other.h5"))
-    assert list(Hdf5Archive(LocalFile(tmp_path / "poses.h5", "poses.h5"), LIMIT).members) == ["real"]
+    assert list(Hdf5Archive(LocalFile(tmp_path / "poses.h5", "poses.h5"), Limits(LIMIT)).members) == ["real"]
 
 
 @pytest.mark.parametrize("dtype", ["<f8", ">f8", "<f4", ">i2", "u1"])
@@ -70,7 +71,7 @@ def test_values_are_native(dtype, tmp_path):
         file["poses"] = values
         file.create_group("folder")["inner"] = values
         file.attrs["schema"] = 1
-    archive = Hdf5Archive(LocalFile(tmp_path / "poses.h5", "poses.h5"), LIMIT)
+    archive = Hdf5Archive(LocalFile(tmp_path / "poses.h5", "poses.h5"), Limits(LIMIT))
     assert archive.members == {name: ((2, 3), np.dtype(dtype)) for name in ("folder/inner", "poses")}
     assert archive.attributes == {"schema": 1}
     for name in archive.members:
@@ -82,13 +83,13 @@ def test_no_objects(tmp_path):
     with h5py.File(tmp_path / "poses.h5", "w") as file:
         file["poses"] = SECRET
     with pytest.raises(ArchiveError, match="no pickled objects"):
-        Hdf5Archive(LocalFile(tmp_path / "poses.h5", "poses.h5"), LIMIT).tree("poses")
+        Hdf5Archive(LocalFile(tmp_path / "poses.h5", "poses.h5"), Limits(LIMIT)).tree("poses")
 
 
 def test_data_set_without_values(tmp_path):
     with h5py.File(tmp_path / "poses.h5", "w") as file:
         file["poses"] = h5py.Empty("f8")
-    archive = Hdf5Archive(LocalFile(tmp_path / "poses.h5", "poses.h5"), LIMIT)
+    archive = Hdf5Archive(LocalFile(tmp_path / "poses.h5", "poses.h5"), Limits(LIMIT))
     with pytest.raises(ArchiveError, match=r"^poses\.h5: poses: "):
         archive.array("poses")
 
@@ -99,7 +100,7 @@ def test_type_that_numpy_does_not_have(tmp_path):
         h5py.h5d.create(file.id, b"odd", kind, h5py.h5s.create_simple((1,)))
         file["poses"] = SECRET
     np.testing.assert_array_equal(
-        Hdf5Archive(LocalFile(tmp_path / "poses.h5", "poses.h5"), LIMIT).array("poses"), SECRET
+        Hdf5Archive(LocalFile(tmp_path / "poses.h5", "poses.h5"), Limits(LIMIT)).array("poses"), SECRET
     )
 
 

@@ -8,6 +8,7 @@ import scipy.io
 from poseda_cli.errors import ArchiveError, MissingExtraError, UnsafeArchiveError
 from poseda_cli.storage.archive import open_archive
 from poseda_cli.storage.files import LocalFile
+from poseda_cli.storage.limits import Limits
 from poseda_cli.storage.matlab import MatlabArchive
 
 from .compare import assert_same
@@ -119,7 +120,7 @@ def test_doubles_that_matlab_stores_in_fewer_bytes(tmp_path):
 
 def test_file_larger_than_allowed(saved):
     with pytest.raises(UnsafeArchiveError, match="limit is 100"):
-        MatlabArchive(LocalFile(saved, "annot.mat"), 100)
+        MatlabArchive(LocalFile(saved, "annot.mat"), Limits(100))
 
 
 def read_all(path):
@@ -172,3 +173,9 @@ def test_decoded_of_a_variable_that_does_not_inflate_is_not_known(tmp_path):
     assert archive.decoded == 0
     with pytest.raises(ArchiveError, match=r"^x\.mat: damaged MATLAB file"):
         archive.members  # noqa: B018
+
+
+def test_complex_numbers_are_refused(tmp_path):
+    scipy.io.savemat(tmp_path / "annot.mat", {"frames": np.array([1 + 2j, 3])})
+    with pytest.raises(ArchiveError, match=r"annot\.mat: frames: complex numbers, expected real ones"):
+        open_archive(tmp_path / "annot.mat").array("frames")

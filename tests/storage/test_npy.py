@@ -6,6 +6,7 @@ import pytest
 from poseda_cli.errors import ArchiveError, DamagedArchiveError, UnsafeArchiveError
 from poseda_cli.storage.archive import open_archive
 from poseda_cli.storage.files import LocalFile
+from poseda_cli.storage.limits import Limits
 from poseda_cli.storage.npy import CONTENT, SingleArchive
 from poseda_cli.storage.pickles import ArrayHead
 
@@ -17,7 +18,7 @@ LIMIT = 1 << 20
 
 def single(tmp_path, data, name="poses.npy"):
     (tmp_path / name).write_bytes(data)
-    return SingleArchive(LocalFile(tmp_path / name, name), LIMIT)
+    return SingleArchive(LocalFile(tmp_path / name, name), Limits(LIMIT))
 
 
 @pytest.mark.parametrize("values", ARRAYS.values(), ids=ARRAYS)
@@ -101,3 +102,32 @@ def test_asked_for_the_other_kind(tmp_path):
 def test_decoded_are_the_bytes_of_the_file(tmp_path):
     np.save(tmp_path / "poses.npy", np.zeros((5, 17, 3)))
     assert open_archive(tmp_path / "poses.npy").decoded == 128 + 5 * 17 * 3 * 8
+
+
+def beyond_unicode(kind):
+    values = np.full(3, "S1", "<U2")
+    values.view(np.uint32)[3] = 0x110000  # Python has no such character, and crashes on it
+    return values.byteswap().view(">U2") if kind == "big-endian" else values
+
+
+@pytest.mark.parametrize("kind", ["native", "big-endian"])
+def test_characters_that_do_not_exist(kind, tmp_path):
+    with (tmp_path / "names.npy").open("wb") as stream:
+        np.lib.format.write_array(stream, beyond_unicode(kind))
+    with pytest.raises(DamagedArchiveError, match=r"^names\.npy: content: text with characters that do not exist"):
+        open_archive(tmp_path / "names.npy").array(CONTENT)
+
+
+@pytest.mark.parametrize("kind", ["native", "big-endian"])
+def test_characters_that_do_not_exist_in_a_pickle(kind, tmp_path):
+    (tmp_path / "names.pkl").write_bytes(pickle.dumps({"names": beyond_unicode(kind)}))
+    with pytest.raises(DamagedArchiveError, match=r"^names\.pkl: .*characters that do not exist"):
+        open_archive(tmp_path / "names.pkl").tree(CONTENT)
+
+
+def test_characters_that_do_not_exist_in_a_structure(tmp_path):
+    table = np.zeros(3, [("name", "U2"), ("row", "i4")])
+    table["name"] = beyond_unicode("native")
+    (tmp_path / "table.pkl").write_bytes(pickle.dumps({"table": table}))
+    with pytest.raises(DamagedArchiveError, match=r"^table\.pkl: .*characters that do not exist"):
+        open_archive(tmp_path / "table.pkl").tree(CONTENT)

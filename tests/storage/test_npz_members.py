@@ -6,6 +6,7 @@ import pytest
 
 from poseda_cli.errors import ArchiveError, DamagedArchiveError, UnsafeArchiveError
 from poseda_cli.storage.files import LocalFile
+from poseda_cli.storage.limits import Limits
 from poseda_cli.storage.npz import NpzArchive
 
 from .compare import as_documented, assert_same
@@ -30,7 +31,7 @@ def save(request):
 
 
 def opened(path, *limits):
-    return NpzArchive(LocalFile(path, "poses.npz"), *limits)
+    return NpzArchive(LocalFile(path, "poses.npz"), Limits(*limits))
 
 
 @pytest.mark.parametrize("name", ARRAYS)

@@ -47,7 +47,7 @@ def test_without_compression_the_bytes_are_those_of_savez(arrays, tmp_path):
 def test_numpy_and_our_reader_give_compressed_arrays_back(compression, arrays, tmp_path):
     path = tmp_path / "poses.npz"
     write_npz(path, arrays, compression)
-    ours = NpzArchive(LocalFile(path, "poses.npz"), 1 << 30)
+    ours = NpzArchive(LocalFile(path, "poses.npz"))
     with np.load(path) as found:
         assert found.files == list(arrays)
         for name, values in arrays.items():
@@ -60,7 +60,7 @@ def test_numpy_and_our_reader_give_compressed_arrays_back(compression, arrays, t
 def test_numpy_and_our_reader_give_compressed_trees_back(compression, arrays, tmp_path):
     path = tmp_path / "poses.npz"
     write_object_npz(path, trees(arrays), compression=compression)
-    ours = NpzArchive(LocalFile(path, "poses.npz"), 1 << 30)
+    ours = NpzArchive(LocalFile(path, "poses.npz"))
     with np.load(path, allow_pickle=True) as found:
         for name, tree in trees(arrays).items():
             assert_same(found[name].item(), tree)

@@ -38,7 +38,7 @@ def test_numpy_and_our_reader_give_the_tree_back(tree, tmp_path):
     with np.load(path, allow_pickle=True) as archive:
         assert archive["data"].shape == ()
         assert_same(archive["data"].item(), tree)
-    assert_same(NpzArchive(LocalFile(path, "poses.npz"), 1 << 30).tree("data"), tree)
+    assert_same(NpzArchive(LocalFile(path, "poses.npz")).tree("data"), tree)
 
 
 @pytest.mark.parametrize(

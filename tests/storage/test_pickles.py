@@ -24,6 +24,7 @@ from poseda_cli.storage.archive import open_archive
 from poseda_cli.storage.pickles import (
     PEEK,
     ArrayHead,
+    LargePickleError,
     MalformedPickleError,
     UnsafePickleError,
     peek_pickle,
@@ -349,13 +350,21 @@ def test_depth_is_limited(levels, fine):
 
 def test_repeated_references_stay_small():
     value = [np.arange(3)]
-    for _ in range(12):
+    for _ in range(3):
         value = [value] * 50
     found = read(pickle.dumps(value, 4))
-    for _ in range(12):
+    for _ in range(3):
         assert len(found) == 50
         assert found[0] is found[49]
         found = found[0]
+
+
+def test_repeated_references_that_nobody_could_walk_through_are_refused():
+    value = [np.arange(3)]
+    for _ in range(12):
+        value = [value] * 50
+    with pytest.raises(LargePickleError, match="repeats its parts"):
+        read(pickle.dumps(value, 4))
 
 
 BIG_ENDIAN = dtype("f4", (3, ">", None, None, None, -1, -1, 0))
@@ -416,7 +425,7 @@ def test_terabytes_announced_in_a_file(tmp_path):
     # Unlike bytes in memory, a file allocates what it is asked for before it looks for it.
     path = tmp_path / "poses.pkl"
     path.write_bytes(b"\x80\x04\x8e" + (1 << 60).to_bytes(8, "little") + b"short")
-    with path.open("rb") as stream, pytest.raises(MalformedPickleError):
+    with path.open("rb") as stream, pytest.raises(OURS):
         read_pickle(stream)
 
 
@@ -675,10 +684,14 @@ def test_outlines_in_protocol_5_lack_arrays_larger_than_what_is_read():
 
 def test_outlines_of_repeated_references_stay_small():
     value = [np.arange(3)]
-    for _ in range(12):
+    for _ in range(2):
         value = [value] * 50
     found = peek_pickle(io.BytesIO(pickle.dumps(value, 4)))
     assert len(found) == 50 and found[0] is found[49]
+    for _ in range(12):
+        value = [value] * 50
+    with pytest.raises(LargePickleError, match="repeats its parts"):
+        peek_pickle(io.BytesIO(pickle.dumps(value, 4)))
 
 
 def test_outlines_of_cycles_are_refused():

@@ -6,6 +6,7 @@ import pytest
 from poseda_cli.errors import ArchiveError, DamagedArchiveError, ForeignFileError, UnsafeArchiveError
 from poseda_cli.storage.archive import open_archive
 from poseda_cli.storage.files import LocalFile
+from poseda_cli.storage.limits import Limits
 from poseda_cli.storage.npy import CONTENT
 from poseda_cli.storage.text import TextArchive
 
@@ -80,9 +81,9 @@ def test_calibration_that_is_not_utf_8(tmp_path):
 
 def test_size_is_limited(tmp_path):
     path = written(tmp_path, b"[" + b" " * 98 + b"]")
-    assert TextArchive(LocalFile(path, "labels.json"), True, 100).tree(CONTENT) == []
-    with pytest.raises(UnsafeArchiveError, match=r"^labels\.json: more than 99 bytes"):
-        TextArchive(LocalFile(path, "labels.json"), True, 99).tree(CONTENT)
+    assert TextArchive(LocalFile(path, "labels.json"), True, Limits(text=100)).tree(CONTENT) == []
+    with pytest.raises(UnsafeArchiveError, match=r"^labels\.json: 100 bytes of text; the limit is 99 "):
+        TextArchive(LocalFile(path, "labels.json"), True, Limits(text=99)).tree(CONTENT)
 
 
 def test_no_arrays(tmp_path):
