@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poseda_cli import viewpoint
-from poseda_cli.bones import draw_bodies, scaled
+from poseda_cli.bones import HEIGHT, draw_bodies, scaled
 from poseda_cli.cameras import Floats
 from poseda_cli.dataset import PoseHeads
+from poseda_cli.draws import Draws
 from poseda_cli.errors import InputError, UsageError, listed
 from poseda_cli.options import AlignOptions
 from poseda_cli.skeleton import Skeleton
@@ -55,6 +56,12 @@ class Changes(NamedTuple):
         relative += root
         return relative
 
+    def moved(self, roots: Floats) -> Floats:
+        """Where roots are on their way through the turned world, in which taller people make longer steps; (3, B)."""
+        if self.bodies is not None:
+            roots = roots * self.bodies[HEIGHT]
+        return roots if self.rotations is None else viewpoint.turned(roots[None], self.rotations)[0]
+
 
 UNCHANGED = Changes(None, None)
 
@@ -67,6 +74,7 @@ class Augmentation:
     source : the whole of it, in the skeleton of the output
     target : valid target poses
     options : of the run
+    draws : of the run
 
     Raises
     ------
@@ -74,8 +82,8 @@ class Augmentation:
     UsageError : an up direction is given for target cameras, and all of them are known
     """
 
-    def __init__(self, source: PoseHeads, target: TargetPoses, options: AlignOptions) -> None:
-        self._options = options
+    def __init__(self, source: PoseHeads, target: TargetPoses, options: AlignOptions, draws: Draws) -> None:
+        self._options, self._draws = options, draws
         self.turns, self.scales = options.view != "none", options.bones > 0
         self.ups = viewpoint.up_directions(source.cameras, source.origin.dataset)
         self.target_ups = _target_ups(target, options)
@@ -122,10 +130,11 @@ class Augmentation:
     ) -> NDArray[np.float32]:
         options = self._options
         ups = self.ups[cameras].T
-        yaws = viewpoint.draw_yaws(start, stop, options.yaw, options.seed, copy)
+        which = options.seed, copy
+        yaws = self._draws.each(start, stop, lambda a, b: viewpoint.draw_yaws(a, b, options.yaw, *which))
         if options.view == "match":
             return viewpoint.match_rotations(ups, self.target_ups[target_cameras].T, yaws)
-        tilts = viewpoint.draw_tilts(start, stop, options.jitter, options.seed, copy)
+        tilts = self._draws.each(start, stop, lambda a, b: viewpoint.draw_tilts(a, b, options.jitter, *which))
         return viewpoint.jitter_rotations(ups, yaws, tilts)
 
 

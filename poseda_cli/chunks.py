@@ -17,7 +17,8 @@ class Chunk(NamedTuple):
     """Some rows of a data set on their way to a file.
 
     poses_3d (n, J, 3) metres, camera space; poses_2d (n, J, 2) pixels; camera (n,) rows of the
-    cameras; source_index, target_index (n,) rows as read, -1 for none; visible (n, J) where known.
+    cameras; source_index, target_index (n,) rows as read, -1 for none; visible (n, J) where known; rotation (n, 4)
+    unit quaternions w, x, y, z by which poses were turned about their roots, camera space, where they were.
     """
 
     poses_3d: NDArray[np.float32] | None
@@ -26,6 +27,7 @@ class Chunk(NamedTuple):
     source_index: NDArray[np.int64]
     target_index: NDArray[np.int64]
     visible: NDArray[np.bool_] | None = None
+    rotation: NDArray[np.float32] | None = None
 
 
 def join(chunks: Iterable[Chunk]) -> Chunk:
@@ -52,6 +54,14 @@ class RowHeads(Protocol):
     @property
     def screen(self) -> Screen:
         """Normalisation to be used in the file."""
+
+    @property
+    def turned(self) -> bool:
+        """Whether chunks say how poses were turned."""
+
+    @property
+    def bodies(self) -> NDArray[np.float32] | None:
+        """(S, 10) factors of the bones of each sequence, see `bones.FACTORS`; None where bodies are as they were."""
 
     @property
     def provenance(self) -> dict[str, Any]:

@@ -137,11 +137,13 @@ class Motions(NamedTuple):
     middles : (3, K) the root of the source at the frame in the middle, turned and scaled
     places : (3, K) where it comes to stand; NaN for a clip that has no place
     factors : (K,) of its motion, in [0, 1]; of no meaning for a clip that has no place
+    rows : (K,) of the source, of the frame in the middle
     """
 
     middles: NDArray[np.float32]
     places: NDArray[np.float32]
     factors: NDArray[np.float32]
+    rows: NDArray[np.int64]
 
 
 class ClipSurvey:
@@ -214,7 +216,12 @@ class ClipSurvey:
         lost = self._least[:REACH] - measure_motion(self._middles, reaches, tangents)[:REACH]
         with np.errstate(divide="ignore", invalid="ignore"):
             limits = np.where(lost < 0, room / -lost, np.inf)
-        return Motions(self._middles, places, limits.min(0).clip(0, 1))
+        return Motions(self._middles, places, limits.min(0).clip(0, 1), self._middle_rows + self._offsets())
+
+    def _offsets(self) -> NDArray[np.int64]:
+        """(K,) how far the valid frame in the middle is from where the middle is."""
+        distance = self._away // 2
+        return np.where(self._away % 2, distance, -distance)
 
 
 def moved_roots(roots: Floats, motions: Motions, clips: NDArray[np.int64]) -> NDArray[np.float32]:

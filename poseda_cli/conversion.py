@@ -34,6 +34,7 @@ class Conversion:
 
     screen: Screen = "aspect"
     whole = None
+    turned, bodies = False, None
 
     def __init__(self, poses: PoseHeads, progress: Progress = silent) -> None:
         self.poses = poses
@@ -56,7 +57,8 @@ class Conversion:
         return len(self.poses)
 
     def _loaded(self) -> Iterator[PoseDataset]:
-        for start in range(0, len(self.poses), CHUNK):
+        # Of no poses one empty piece: it has their columns.
+        for start in range(0, max(len(self.poses), 1), CHUNK):
             yield self.poses.load(start, min(start + CHUNK, len(self.poses)))
 
     def chunks(self) -> Iterator[Chunk]:

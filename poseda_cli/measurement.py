@@ -8,11 +8,13 @@ from numpy.typing import NDArray
 from poseda_cli.blocks import BLOCK, for_blocks
 from poseda_cli.cameras import Floats, Screen, distortion_table, image_sizes, project, screen_divisor
 from poseda_cli.dataset import PoseDataset, PoseHeads
-from poseda_cli.global_position import Joints, boxes_of_block, joint_major
+from poseda_cli.global_position import Joints, boxes_of_block, extremes_of_block, joint_major
 from poseda_cli.progress import Progress, one_at_a_time, silent
 
 # Columns of what is measured of a pose: width, height, root x, root y of its box, then these.
 DEPTH, ERROR = 4, 5
+# With a view of their own the last columns are yaw and tilt, degrees.
+VIEW, YAW, TILT = 2, -2, -1
 
 
 class ImageCameras:
@@ -142,6 +144,18 @@ def measure_block(
         found = normalise_boxes(box.T, poses.block_sizes(rows), screen)
         found[~(np.isfinite(found).all(1) & (found[:, 0] + found[:, 1] > 0))] = np.nan
     return found
+
+
+def corners(points: Floats, joints: Joints, jobs: int | None = None) -> tuple[Floats, Floats]:
+    """Least and greatest coordinates of 2D poses (N, J, 2), each (N, 2); not finite where they are not."""
+    low, high = np.empty((len(points), 2), points.dtype), np.empty((len(points), 2), points.dtype)
+
+    def work(start: int, stop: int) -> None:
+        block = extremes_of_block(joint_major(points[start:stop]), joints)
+        low[start:stop], high[start:stop] = block[0].T, block[1].T
+
+    for_blocks(work, len(points), jobs)
+    return low, high
 
 
 def errors_of_boxes(found: Floats, wanted: Floats) -> tuple[Floats, Floats]:

@@ -9,17 +9,22 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from poseda_cli._version import VERSION
 from poseda_cli.blocks import ahead
 from poseda_cli.dataset import Sequence
+from poseda_cli.disk import of_output
+from poseda_cli.dropped import Dropped, dropped_of_shards
 from poseda_cli.errors import InputError, listed
-from poseda_cli.exports.poseda import DTYPES, Columns, write_file
+from poseda_cli.exports.poseda import BODIES, Columns, columns_of, write_file
 from poseda_cli.layouts.poseda import FILE
-from poseda_cli.output import is_output, write_summary
+from poseda_cli.output import hashed, is_output, write_summary
 from poseda_cli.placement import UNALIGNED
 from poseda_cli.progress import Progress, silent
 from poseda_cli.shard_file import ShardFile
-from poseda_cli.storage.folder import new_folder
+from poseda_cli.storage.folder import check_room, new_folder
 from poseda_cli.summary import Fit, Heads, Measures, Side, summarize
 from poseda_cli.tables import JoinedTable, Table
 
@@ -45,6 +50,7 @@ class Merged:
         first = self._shards[0]
         self.skeleton, self.screen, self.cameras = first.heads.skeleton, first.heads.screen, first.heads.cameras
         self.provenance = _run_of(first)
+        self.turned = "rotation" in first.archive.members
         self.sequences = self._joined()
         if not any(sequence.copy >= 0 for sequence in self.sequences):
             raise InputError(f"No pose is left: none of the {len(self._shards)} shards has an aligned one.")
@@ -57,7 +63,7 @@ class Merged:
         sequences: list[Sequence] = []
         start, before = 0, None
         for shard in self._shards:
-            for sequence, number in zip(shard.heads.sequences, shard.table("numbers")[:].tolist(), strict=True):
+            for sequence, number in shard.origins():
                 if before == (sequence.copy, number):
                     sequences[-1] = sequences[-1]._replace(length=sequences[-1].length + sequence.length)
                 else:
@@ -65,6 +71,15 @@ class Merged:
                 before = (sequence.copy, number)
                 start += sequence.length
         return tuple(sequences)
+
+    @property
+    def bodies(self) -> NDArray[np.float32] | None:
+        """Of the sequences; the pieces of one have the same."""
+        if BODIES not in self._shards[0].archive.members:
+            return None
+        found = np.concatenate([shard.archive.array(BODIES) for shard in self._shards])
+        keys = [(s.copy, n) for shard in self._shards for s, n in shard.origins()]
+        return found[[number for number, key in enumerate(keys) if number == 0 or key != keys[number - 1]]]
 
     @property
     def compression(self) -> Any:
@@ -76,15 +91,13 @@ class Merged:
         for shard in self._shards:
             for start in range(0, len(shard), CHUNK):
                 stop = min(start + CHUNK, len(shard))
-                yield {name: shard.archive.rows(name, start, stop) for name in DTYPES}
+                yield {name: shard.archive.rows(name, start, stop) for name in columns_of(self)}
                 advance(stop - start)
 
     @property
-    def dropped(self) -> dict[str, int]:
+    def dropped(self) -> Dropped:
         """Poses that are not there, by reason."""
-        counts = [shard.about["dropped"] for shard in self._shards]
-        # All shards have the same target.
-        return {key: counts[0][key] if key == "target_invalid" else sum(c[key] for c in counts) for key in counts[0]}
+        return dropped_of_shards(Dropped.of(shard.about) for shard in self._shards)
 
     def summary(self, jobs: int | None = None, progress: Progress = silent) -> dict[str, Any]:
         """What summary.json holds."""
@@ -95,7 +108,7 @@ class Merged:
             options=_without_shard(about["options"]),  # those of the provenance are sorted
             source=about["source"],
             target=about["target"],
-            output={"files": [FILE], "poses": len(self), "dropped": self.dropped, **about["output"]},
+            output={"files": [FILE], "poses": len(self), **self.dropped.entries, **about["output"]},
         )
         return summarize(heads, self._measures, jobs, progress)
 
@@ -156,10 +169,13 @@ def write_merged(
     progress: Progress = silent,
 ) -> tuple[list[Path], dict[str, Any]]:
     """As `merge`, of shards that are open; `inputs` are their folders."""
+    check_room(out, of_output(["poseda"], len(merged), len(merged.skeleton), merged.compression))
     with new_folder(out, overwrite, is_output, inputs) as temporary:
         with progress("merging", len(merged)) as advance, closing(ahead(merged.parts(advance))) as parts:
             write_file(merged, temporary / FILE, parts, merged.compression)
-        found = merged.summary(jobs, progress)
+        with hashed(temporary, [FILE]) as checksums:
+            found = merged.summary(jobs, progress)
+            found["output"] |= checksums([], progress)
         write_summary(found, temporary)
     return [out / FILE], found
 

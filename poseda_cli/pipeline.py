@@ -10,12 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poseda_cli.alignment import CHUNK, Alignment
+from poseda_cli.augmentation import Augmentation
 from poseda_cli.cameras import Intrinsics, Screen
 from poseda_cli.chunks import Chunk, join
+from poseda_cli.clips import Clips
 from poseda_cli.dataset import Origin, PoseDataset, PoseHeads, Span, check_camera_count
+from poseda_cli.draws import Draws
 from poseda_cli.errors import InputError, SkeletonError, listed
 from poseda_cli.global_position import Depth
-from poseda_cli.options import AlignOptions, OutputSkeleton, Pairing
+from poseda_cli.options import JITTER, AlignOptions, OutputSkeleton, Pairing, View
 from poseda_cli.placement import UNALIGNED, place
 from poseda_cli.progress import Progress, silent
 from poseda_cli.shard_record import Cut, Record
@@ -39,6 +42,10 @@ class AlignedDataset(PoseDataset):
     whole : the source
     sides : source, in the skeleton of the result, and target
     record : of a shard what `merge` takes besides its poses
+    rotation : (N, 4) with a view of their own, by what poses were turned about their roots: unit quaternions w, x, y, z
+        in camera space; `viewpoint.turned` with `viewpoint.inverse` undoes it
+    bodies : (S, 10) with other bones, the factors of each sequence, see `bones.FACTORS`; `bones.scaled` with
+        `1 / bodies` undoes it
     """
 
     source_index: NDArray[np.int64] = None  # type: ignore[assignment]  # after defaults of the base
@@ -49,6 +56,8 @@ class AlignedDataset(PoseDataset):
     whole: PoseHeads = None  # type: ignore[assignment]
     sides: tuple[PoseHeads, PoseDataset] = None  # type: ignore[assignment]
     record: Record | None = None
+    rotation: NDArray[np.float32] | None = None
+    bodies: NDArray[np.float32] | None = None
 
     has_3d = has_2d = True
     has_visible = False
@@ -83,7 +92,13 @@ class AlignedDataset(PoseDataset):
         """All rows at once."""
         assert self.poses_3d is not None
         assert self.poses_2d is not None
-        yield Chunk(self.poses_3d, self.poses_2d, self.camera, self.source_index, self.target_index)
+        origin = self.source_index, self.target_index
+        yield Chunk(self.poses_3d, self.poses_2d, self.camera, *origin, rotation=self.rotation)
+
+    @property
+    def turned(self) -> bool:
+        """Whether poses were turned, see `rotation`."""
+        return self.rotation is not None
 
 
 def align(
@@ -99,6 +114,13 @@ def align(
     seed: int = 0,
     invalid: Invalid = "drop",
     intrinsics: Intrinsics | None = None,
+    view: View = "none",
+    jitter: float = JITTER,
+    yaw: float = 360.0,
+    target_up: tuple[float, float, float] | None = None,
+    target_tilt: float | None = None,
+    bones: float = 0.0,
+    clip: int | None = None,
     shard: tuple[int, int] | None = None,
     jobs: int | None = None,
     progress: Progress = silent,
@@ -111,13 +133,22 @@ def align(
     target : data set with 2D poses
     skeleton : joints of the result
     depth, screen : as in `gpa.gpa` and `cameras.normalise_points`
-    pairing : a target pose for each source pose, drawn in balanced blocks
+    pairing : 'random': a target pose for each source pose, drawn in balanced blocks; 'sequence': one for each clip,
+        whose own motion is kept
     copies : alignments of each source pose
     include_source : put the unaligned source poses first
     seed : of the draw
     invalid : what becomes of poses with numbers that are not finite, without extent, or with a joint
         behind the camera
     intrinsics : of all target cameras; needed where neither archive nor tables know them
+    view : 'match' turns each pose about the vertical by a random yaw, and then its up direction onto that of its
+        target's camera; 'jitter' by the yaw and by noise about the camera's x axis
+    jitter : standard deviation of that noise, degrees
+    yaw : yaws are drawn from plus or minus half of this, degrees
+    target_up, target_tilt : where up is for target cameras of which it is not known: a direction in camera space, or by
+        how many degrees the camera looks down
+    bones : standard deviation of the logarithm of bone lengths and body heights
+    clip : with pairing 'sequence', frames that share a target; whole sequences if None
     shard : (i, n), from (1, n) to (n, n): the i-th n-th of the rows alone
     jobs : threads; all cores if not given; without influence on the result
     progress : told how far it is
@@ -133,7 +164,10 @@ def align(
     UsageError : options out of range
     """
     part = Shard(*shard) if shard else None
-    options = AlignOptions(skeleton, depth, screen, pairing, copies, include_source, seed, invalid, intrinsics, part)
+    options = AlignOptions(
+        *(skeleton, depth, screen, pairing, copies, include_source, seed, invalid, intrinsics),
+        *(view, jitter, yaw, target_up, target_tilt, bones, clip, part),
+    )
     plan = prepare(source, target, options, jobs=jobs, progress=progress)
     rows = join(plan.chunks())
     return AlignedDataset(
@@ -152,6 +186,8 @@ def align(
         whole=plan.whole,
         sides=plan.sides,
         record=plan.record,
+        rotation=rows.rotation,
+        bodies=plan.bodies,
     )
 
 
@@ -176,6 +212,10 @@ def prepare(
         raise InputError(
             f"{source.title}: 3D is relative to the root, so unaligned poses have no place; leave out --include-source."
         )
+    if options.pairing == "sequence" and not source.absolute:
+        raise InputError(
+            f"{source.title}: 3D is relative to the root, so there is no motion to keep; leave out --pairing sequence."
+        )
     if options.include_source:
         check_camera_count(target, source)
     if options.intrinsics is not None:
@@ -188,11 +228,14 @@ def prepare(
     copies = [*([UNALIGNED] if options.include_source else []), *range(options.copies)]
     pieces = pieces_of(len(source), copies, options.shard)
     part = part_of(source, pieces)
-    placement = place(part, pieces, poses, options, chunk, jobs, progress, make_room)
+    clips = Clips.of(source.sequences, options.clip) if options.pairing == "sequence" else None
+    draws = Draws(len(poses.rows), options.seed, clips)
+    augmentation = Augmentation(source, poses, options, draws)
+    placement = place(part, pieces, poses, options, chunk, jobs, progress, draws, augmentation, make_room)
     if whole is not None:
         whole = whole.to_skeleton(source.skeleton)
     cut = Cut(source, part, pieces) if options.shard else None
-    return Alignment(part, poses, placement, options, jobs, chunk, whole, cut, make_room, progress)
+    return Alignment(part, poses, placement, options, jobs, chunk, draws, augmentation, whole, cut, make_room, progress)
 
 
 def _check_kinds(source: PoseHeads, target: PoseDataset) -> None:

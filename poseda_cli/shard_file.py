@@ -10,20 +10,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poseda_cli.dataset import Sequence
+from poseda_cli.dropped import KEYS as DROPPED
 from poseda_cli.errors import ArchiveError, InputError
 from poseda_cli.layouts.poseda import FILE, Heads, read_heads
-from poseda_cli.measurement import DEPTH, ERROR
+from poseda_cli.measurement import DEPTH, ERROR, VIEW
 from poseda_cli.shard_record import Record
 from poseda_cli.shards import Shard
 from poseda_cli.storage.files import LocalFile
 from poseda_cli.storage.hdf5 import Hdf5Archive
+from poseda_cli.storage.hdf5_writer import hdf5_writer
+from poseda_cli.storage.limits import DEFAULT, Limits
 from poseda_cli.summary import Fit
 from poseda_cli.tables import Table
 
 GROUP = "shard"
 # Of a shard's `output` in summary.json: what is its own; the rest is the same in all shards of a run.
-OWN = ("files", "poses", "dropped")
-ABOUT = {"source", "target", "in_images", "fit", "sequences", "dropped", "options", "output"}
+OWN = ("files", "poses", *DROPPED)
+ABOUT = {"source", "target", "in_images", "fit", "sequences", *DROPPED, "options", "output"}
 RUN = {"version", "seed", "options", "inputs"}
 # Rows written at once.
 CHUNK = 65_536
@@ -38,18 +41,14 @@ def write_record(record: Record, folder: Path, summary: dict[str, Any]) -> None:
     folder : with the file
     summary : of the shard, as it is written
     """
-    import h5py
-
     shared = {key: value for key, value in summary["output"].items() if key not in OWN}
     text = json.dumps({**record.about, "options": summary["options"], "output": shared})
-    try:
-        with h5py.File(folder / FILE, "r+") as file:
-            group = file.create_group(GROUP)
-            group["about"] = np.frombuffer(text.encode(), np.uint8)
-            for name, table in record.tables.items():
-                _write_table(group, name, table)
-    except RuntimeError as error:  # how HDF5 says at closing that the disk is full
-        raise OSError(str(error)) from error
+    with hdf5_writer(folder / FILE, "r+") as (file, disk):
+        group = file.create_group(GROUP)
+        group["about"] = np.frombuffer(text.encode(), np.uint8)
+        for name, table in record.tables.items():
+            _write_table(group, name, table)
+            disk.check()
 
 
 def _write_table(group: Any, name: str, table: Table) -> None:
@@ -86,18 +85,19 @@ class ShardFile:
     Parameters
     ----------
     folder : the output that it is in
+    limits : of what is read of it at once
 
     Raises
     ------
     InputError : no output of a shard, or a damaged one
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, limits: Limits = DEFAULT) -> None:
         self.folder = folder
         path = folder / FILE
         if not path.is_file():
             raise InputError(f"{folder}: no {FILE} there; name the output folders of poseda align --shard.")
-        self.archive = Hdf5Archive(LocalFile(path, str(path)))
+        self.archive = Hdf5Archive(LocalFile(path, str(path)), limits)
         if f"{GROUP}/about" not in self.archive.members:
             raise InputError(f"{folder}: not a shard; name the output folders of poseda align --shard.")
         self.heads: Heads = read_heads(self.archive)
@@ -122,6 +122,10 @@ class ShardFile:
         """Of the shard's aligned poses."""
         return Fit(*self.about["fit"])
 
+    def origins(self) -> list[tuple[Sequence, int]]:
+        """Its sequences, and which one of the source's each is of."""
+        return list(zip(self.heads.sequences, self.table("numbers")[:].tolist(), strict=True))
+
     def table(self, name: str) -> Table:
         """A table of the record, see `record_of`."""
         return StoredTable(self.archive, f"{GROUP}/{name}")
@@ -130,11 +134,12 @@ class ShardFile:
         if not (self.about.keys() >= ABOUT and self.provenance.keys() >= RUN):
             raise self._damaged()
         aligned = sum(sequence.length for sequence in self.heads.sequences if sequence.copy >= 0)
+        views = VIEW if "rotation" in self.archive.members else 0
         wanted = {
-            "aligned": (aligned, ERROR + 1),
+            "aligned": (aligned, ERROR + 1 + views),
             "numbers": (len(self.heads.sequences),),
-            "source": (None, DEPTH + 1),
-            "target": (None, DEPTH + 1),
+            "source": (None, DEPTH + 1 + views),
+            "target": (None, DEPTH + 1 + views),
         }
         for name, shape in wanted.items():
             found = self.archive.members.get(f"{GROUP}/{name}", ((),))[0]

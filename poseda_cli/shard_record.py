@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from poseda_cli.dataset import PoseHeads
+from poseda_cli.dropped import Dropped
 from poseda_cli.placement import Placement
 from poseda_cli.shards import Part, Piece, Shard
 from poseda_cli.summary import Measures
@@ -41,7 +42,7 @@ class Record:
 
 
 def record_of(
-    shard: Shard, cut: Cut, placement: Placement, measures: Measures, sides: dict[str, Any], target_invalid: int
+    shard: Shard, cut: Cut, placement: Placement, measures: Measures, sides: dict[str, Any], dropped: Dropped
 ) -> Record:
     """The record of a shard whose poses have all been through.
 
@@ -51,7 +52,7 @@ def record_of(
     cut : how the run was cut
     placement, measures : of the shard's rows
     sides : source and target of the run, as summaries have them
-    target_invalid : target poses that are not valid
+    dropped : what of the run's poses was; of the source's those that the shard has as copy 0
 
     Returns
     -------
@@ -62,7 +63,7 @@ def record_of(
     target (M, 5) : as in `Measures` in the first shard; empty in others
     """
     first = shard.index == 1
-    rows, invalid = _first_copy(cut, placement)
+    rows = _first_copy(cut)
     tables: dict[str, Table] = {
         "aligned": measures.aligned.measures,
         "numbers": placement.numbers,
@@ -76,22 +77,15 @@ def record_of(
         "in_images": measures.in_images,
         "fit": measures.fit,
         "sequences": cut.source.sequences if first else [],
-        "dropped": {
-            "source_invalid": invalid,
-            "target_invalid": target_invalid,
-            "behind_camera": placement.behind_camera,
-        },
+        **dropped.entries,
     }
     return Record(about, tables)
 
 
-def _first_copy(cut: Cut, placement: Placement) -> tuple[range, int]:
-    """The rows of the part that the shard has as copy 0, and how many are invalid.
-
-    Each source pose is one of them in just one shard.
-    """
-    for piece, invalid in zip(cut.pieces, placement.invalid, strict=True):
+def _first_copy(cut: Cut) -> range:
+    """The rows of the part that the shard has as copy 0; each source pose is one of them in just one shard."""
+    for piece in cut.pieces:
         if piece.copy == 0:
             first = cut.part.local(piece.start)
-            return range(first, first + piece.length), invalid
-    return range(0), 0
+            return range(first, first + piece.length)
+    return range(0)

@@ -112,6 +112,20 @@ class Part(NamedTuple):
             before += len(rows)
         raise ValueError(f"row {row} is not in the part")
 
+    def sequences_between(self, start: int, stop: int) -> NDArray[np.int64]:
+        """(stop - start,) which of the source's sequences each of some rows of the part is of."""
+        spans = self.dataset.spans_between(start, stop)
+        numbers = self.numbers[[span.sequence for span in spans]]
+        return np.repeat(numbers, [span.length for span in spans])
+
+    def source_row(self, row: int) -> int:
+        """Which row of the source a row of the part is."""
+        for rows in self.ranges:
+            if row < len(rows):
+                return rows[row]
+            row -= len(rows)
+        raise ValueError(f"the part has no row {row}")
+
 
 def part_of(source: PoseHeads, pieces: Listed[Piece]) -> Part:
     """The part of a source that some pieces need; the source itself if they need all of it."""

@@ -11,7 +11,7 @@ from poseda_cli import dataset
 from poseda_cli.blocks import BLOCK, for_blocks
 from poseda_cli.cameras import Floats
 from poseda_cli.distributions import QUANTITIES, ROUNDING, describe, distances, histograms, sample_of, value_of
-from poseda_cli.measurement import DEPTH, ERROR
+from poseda_cli.measurement import DEPTH, ERROR, TILT, YAW
 from poseda_cli.progress import Progress, silent
 from poseda_cli.tables import Table
 
@@ -34,6 +34,9 @@ QUARTILES = 1.349
 
 # Exact up to here; of more poses every second, third, ... one is looked at, so that memory does not grow with them.
 MOST_POSES = 10_000_000
+
+# Of poses with a view of their own what is described besides, by its column; see `viewpoint.views_of`.
+VIEWS = {"yaw": YAW, "tilt": TILT}
 
 Rows = list[slice]
 # First row and entry of a sequence that stands out.
@@ -95,6 +98,11 @@ class Measures(NamedTuple):
     aligned: Side
     fit: Fit
 
+    @property
+    def turned(self) -> bool:
+        """Whether poses have a view of their own: each table has two columns more, yaw and tilt in degrees."""
+        return int(self.aligned.measures[0:0].shape[1]) > ERROR + 1
+
 
 class Distributions(NamedTuple):
     """The keys of summary.json that speak of distributions."""
@@ -117,12 +125,15 @@ def summarize(heads: Heads, measures: Measures, jobs: int | None = None, progres
     source = measures.source if measures.in_images else None
     found = distributions(source, measures.target, measures.aligned, jobs, progress)
     tables = {"source": measures.source.measures, "target": measures.target, "aligned": measures.aligned.measures}
-    depth = {side: describe(sample_of(_column(table, DEPTH, jobs))) for side, table in tables.items()}
+    described = {
+        name: {side: describe(sample_of(_column(table, column, jobs))) for side, table in tables.items()}
+        for name, column in {"depth": DEPTH, **(VIEWS if measures.turned else {})}.items()
+    }
     sampled = {side: step for side, table in tables.items() if (step := _step(table)) > 1}
     return {
         "schema": SCHEMA,
         **heads._asdict(),
-        "distributions": {**found.distributions, "depth": depth},
+        "distributions": {**found.distributions, **described},
         "groups": found.groups,
         "outliers": found.outliers,
         "fit": fit(measures.aligned.measures, measures.fit, jobs),
@@ -329,7 +340,10 @@ def fit(aligned: Table, found: Fit, jobs: int | None = None) -> dict[str, Any]:
     """
     if not len(aligned):
         return {}
-    p50, p95 = np.quantile(_column(aligned, ERROR, jobs), [0.5, 0.95])
+    errors = _column(aligned, ERROR, jobs)
+    # Of a clip one frame meets its target; of others no error is known.
+    errors = errors[np.isfinite(errors)] if np.isnan(errors.max()) else errors
+    p50, p95 = np.quantile(errors, [0.5, 0.95])
     return {
         "scale_relative_error": {"p50": float(p50), "p95": float(p95), "max": found.scale_error},
         "root_error_max": found.root_error,

@@ -245,6 +245,7 @@ class Many:
 
     skeleton, cameras, screen, provenance = H36M17, datasets.SOURCE_CAMERAS, "aspect", {}
     origin = Origin("test")
+    turned, bodies = False, None
 
     def __init__(self, rows):
         self._rows = rows

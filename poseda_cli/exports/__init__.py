@@ -11,7 +11,6 @@ Each file is one that its trainer's unmodified loader accepts, and that gives it
 
 from __future__ import annotations
 
-import difflib
 import importlib
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,6 +20,7 @@ from poseda_cli.chunks import ChunkSource
 from poseda_cli.errors import InputError, UsageError, listed
 from poseda_cli.progress import Progress, silent
 from poseda_cli.storage.deflate import Compression
+from poseda_cli.suggestions import did_you_mean
 
 EXPORTS = {
     "poseda": "augmented.h5, with the source and target of each pose",
@@ -43,9 +43,7 @@ def export_module(name: str) -> ModuleType:
     UsageError : there is no such export (lists those there are)
     """
     if name not in EXPORTS:
-        near = difflib.get_close_matches(name, EXPORTS, n=1)
-        hint = f" Did you mean {near[0]}?" if near else ""
-        raise UsageError(f"--to {name}: poseda writes {listed(EXPORTS)}.{hint}")
+        raise UsageError(f"--to {name}: poseda writes {listed(EXPORTS)}.{did_you_mean(name, EXPORTS)}")
     return importlib.import_module(f"poseda_cli.exports.{name.replace('-', '_')}")
 
 

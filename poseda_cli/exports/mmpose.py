@@ -85,7 +85,8 @@ def _poses(source: ChunkSource, rows: Chunk, progress: Progress) -> dict[str, ND
             block = slice(start, stop)
             points = all_2d[block][:, joints]
             low, high = points.min(1), points.max(1)
-            center[block], scale[block] = (low + high) / 2, PADDING / UNIT * (high - low).max(1)
+            with np.errstate(over="ignore", invalid="ignore"):  # of poses that are not finite the box is not, either
+                center[block], scale[block] = (low + high) / 2, PADDING / UNIT * (high - low).max(1)
             part[block, :, :2], s[block, :, :3] = points, all_3d[block][:, joints]
             part[block, :, 2] = s[block, :, 3] = 1 if rows.visible is None else rows.visible[block][:, joints]
             done(stop - start)

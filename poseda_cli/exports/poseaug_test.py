@@ -65,7 +65,9 @@ def _parts(source: ChunkSource, advance: Callable[[int], object]) -> Iterator[di
     joints, sizes = joint_map(source.skeleton, H36M16), intrinsics_table(source.cameras)[:, 4:]
     for chunk in chunks_with_points(source, advance):
         poses, points = np.asarray(chunk.poses_3d)[:, joints], np.asarray(chunk.poses_2d)[:, joints]
+        with np.errstate(invalid="ignore"):  # infinities
+            relative = poses - poses[:, H36M16.root, None]
         yield {
-            "pose3d": poses - poses[:, H36M16.root, None],
+            "pose3d": relative,
             "pose2d": normalise_points(points, sizes[chunk.camera], source.screen),
         }

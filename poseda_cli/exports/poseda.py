@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poseda_cli.blocks import ahead, for_blocks
+from poseda_cli.bones import FACTORS
 from poseda_cli.cameras import Camera, Floats, Screen, image_sizes, intrinsics_table, normalise_points
 from poseda_cli.chunks import Chunk, ChunkSource, RowHeads
 from poseda_cli.dataset import Sequence
@@ -24,15 +25,13 @@ from poseda_cli.exports.rows import image_points
 from poseda_cli.layouts.poseda import FILE, INTRINSICS, SCHEMA
 from poseda_cli.progress import Progress, silent
 from poseda_cli.storage.deflate import LEVELS, Compression, in_order, shuffled
-from poseda_cli.storage.folder import check_room
+from poseda_cli.storage.hdf5_writer import DiskFile, hdf5_writer
 from poseda_cli.storage.write_back import start_write_back
 
 # What is not known of a camera; else NaN.
 UNKNOWN = {"width": 0, "height": 0}
 # Bytes of a chunk: what HDF5 keeps of each column in memory, so that reading row by row inflates a chunk once.
 CHUNK = 1 << 20
-# Room for cameras, sequences and attributes, about.
-HEADS = 1 << 20
 
 DTYPES: dict[str, np.dtype[Any]] = {
     "poses_3d": np.dtype("<f4"),
@@ -41,6 +40,9 @@ DTYPES: dict[str, np.dtype[Any]] = {
     "source_index": np.dtype("<i8"),
     "target_index": np.dtype("<i8"),
 }
+# Where poses were turned about their roots; they are turned back by the conjugates.
+ROTATION = {"rotation": np.dtype("<f4")}
+BODIES = "bone_factors"
 
 Columns = Mapping[str, NDArray[Any]]
 
@@ -92,49 +94,39 @@ def write_file(heads: RowHeads, path: Path, parts: Iterator[Columns], compressio
     ------
     OSError : the disk refuses
     """
-    try:
-        _write_file(heads, path, parts, compression)
-    except RuntimeError as error:  # how HDF5 says at closing that the disk is full
-        raise OSError(str(error)) from error
-
-
-def _write_file(heads: RowHeads, path: Path, parts: Iterator[Columns], compression: Compression) -> None:
-    import h5py
-
     rows = len(heads)
-    if compression == "none":
-        # HDF5 itself may crash when it finds the disk full.
-        check_room(path.parent, rows * _width(heads) + HEADS)
-    with h5py.File(path, "w") as file:
+    with hdf5_writer(path) as (file, disk):
         _write_attributes(file, heads)
         file["cameras"] = _camera_rows(heads.cameras)
         file["sequences"] = _sequence_rows(heads.sequences)
+        if heads.bodies is not None:
+            file[BODIES] = heads.bodies
+            file[BODIES].attrs["of"] = list(FACTORS)
         if compression == "none" or not rows:  # HDF5 has no chunks of no rows
-            _write_rows(_create(file, heads), parts, file.id.get_vfd_handle())
+            _write_rows(_create(file, heads), parts, disk)
             return
         level, height = LEVELS[compression], min(CHUNK // (len(heads.skeleton) * 12), rows)
         columns = _create(file, heads, height, shuffle=True, compression="gzip", compression_opts=level)
-        _write_chunks(columns, _in_blocks(parts, height), level)
+        _write_chunks(columns, _in_blocks(parts, height), level, disk)
 
 
-def _width(heads: RowHeads) -> int:
-    """Bytes of a row."""
-    numbers = {"poses_3d": 3 * len(heads.skeleton), "poses_2d": 2 * len(heads.skeleton)}
-    return sum(dtype.itemsize * numbers.get(name, 1) for name, dtype in DTYPES.items())
+def columns_of(heads: RowHeads) -> dict[str, np.dtype[Any]]:
+    """The columns of the file."""
+    return DTYPES | ROTATION if heads.turned else DTYPES
 
 
 def _create(file: Any, heads: RowHeads, height: int = 0, **filters: Any) -> dict[str, Any]:
     """The empty columns; in chunks of `height` rows where there are filters."""
     rows, joints, columns = len(heads), len(heads.skeleton), {}
-    poses: dict[str, tuple[int, ...]] = {"poses_3d": (joints, 3), "poses_2d": (joints, 2)}
-    for name, dtype in DTYPES.items():
+    poses: dict[str, tuple[int, ...]] = {"poses_3d": (joints, 3), "poses_2d": (joints, 2), "rotation": (4,)}
+    for name, dtype in columns_of(heads).items():
         pose = poses.get(name, ())
         chunks = (height, *pose) if filters else None
         columns[name] = file.create_dataset(name, (rows, *pose), dtype, chunks=chunks, **filters)
     return columns
 
 
-def _write_rows(columns: Mapping[str, Any], parts: Iterator[Columns], descriptor: int) -> None:
+def _write_rows(columns: Mapping[str, Any], parts: Iterator[Columns], disk: DiskFile) -> None:
     """Write columns as they are; h5py lets other threads run meanwhile."""
     start = 0
     for part in parts:
@@ -145,11 +137,14 @@ def _write_rows(columns: Mapping[str, Any], parts: Iterator[Columns], descriptor
             column = columns[name]
             column[start:stop] = values
             height = column.nbytes // len(column)
-            start_write_back(descriptor, column.id.get_offset() + start * height, (stop - start) * height)
+            disk.check()
+            start_write_back(disk.fileno(), column.id.get_offset() + start * height, (stop - start) * height)
         start = stop
 
 
-def _write_chunks(columns: Mapping[str, Any], blocks: Iterator[tuple[int, Columns]], level: int) -> None:
+def _write_chunks(
+    columns: Mapping[str, Any], blocks: Iterator[tuple[int, Columns]], level: int, disk: DiskFile
+) -> None:
     """Write chunks as HDF5's own filters leave them, which run on one core alone."""
 
     def packed(task: tuple[str, int, NDArray[Any]]) -> tuple[str, int, bytes]:
@@ -160,6 +155,7 @@ def _write_chunks(columns: Mapping[str, Any], blocks: Iterator[tuple[int, Column
     for name, start, data in in_order(packed, tasks):
         inside = (0,) * (columns[name].ndim - 1)
         columns[name].id.write_direct_chunk((start, *inside), data)
+        disk.check()
 
 
 def _parts(source: ChunkSource, chunks: Iterator[Chunk]) -> Iterator[Columns]:
@@ -173,6 +169,7 @@ def _parts(source: ChunkSource, chunks: Iterator[Chunk]) -> Iterator[Columns]:
             "camera": chunk.camera,
             "source_index": chunk.source_index,
             "target_index": chunk.target_index,
+            **({} if chunk.rotation is None else {"rotation": chunk.rotation}),
         }
 
 
@@ -203,7 +200,8 @@ def _in_blocks(parts: Iterator[Columns], height: int) -> Iterator[tuple[int, Col
         taken, length = 0, len(part["camera"])
         while taken < length:
             if not filled:
-                block = {name: np.zeros((height, *part[name].shape[1:]), dtype) for name, dtype in DTYPES.items()}
+                dtypes = DTYPES | ROTATION
+                block = {name: np.zeros((height, *values.shape[1:]), dtypes[name]) for name, values in part.items()}
             count = min(height - filled, length - taken)
             for name, values in part.items():
                 block[name][filled : filled + count] = values[taken : taken + count]

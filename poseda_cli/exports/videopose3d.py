@@ -87,6 +87,13 @@ def unwritable_as(source: ChunkSource, skeleton: Skeleton) -> str | None:
     data = source if source.whole is None else source.whole
     if source.provenance["options"]["stride"] != 1 and source.whole is not None:
         return "its 2D has every frame of the 3D; leave out --stride"
+    if source.turned:
+        return (
+            "it has one 3D pose for all four cameras, and --view turns it for each of them; --to plain, mmpose or "
+            "pstmo hold that"
+        )
+    if source.bodies is not None:
+        return "its 2D goes with the 3D file that you have, whose bones --bones changes; --to plain, mmpose or pstmo"
     if source.dataset is None:
         return "its loader knows Human3.6M only, and the data does not say that it is; convert the original archive"
     if source.dataset != "h36m":
@@ -295,7 +302,10 @@ def _world(
         known = actions[sequence.action]
         if len(known) != len(points):
             actions[sequence.action] = known = known[: min(len(known), len(points))]
-        gap = np.abs(known[:, used] - points[: len(known)]).max(initial=0)
+        with np.errstate(invalid="ignore"):  # infinities
+            off = np.abs(known[:, used] - points[: len(known)])
+        # A pose that is not finite must not hide the others.
+        gap = off[np.isfinite(off)].max(initial=0)
         if gap > AGREE:
             raise InputError(
                 f"{sequence.subject} {sequence.action}: camera {sequence.camera} sees the person {gap:.3f} m off where "
