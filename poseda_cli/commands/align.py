@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from poseda_cli.commands.console import Console
+from poseda_cli.commands.losses import dropped_text
+from poseda_cli.commands.running import AlignRun
 from poseda_cli.commands.selection import (
     IN,
     LAYOUTS_WRITTEN,
@@ -19,6 +21,7 @@ from poseda_cli.commands.selection import (
     Compression,
     DryRun,
     Jobs,
+    MaxSize,
     Name,
     Out,
     Overwrite,
@@ -32,14 +35,11 @@ from poseda_cli.commands.selection import (
     layout_option,
     screen_option,
 )
-from poseda_cli.commands.sides import check_memory, find_side, names_of, read_side, read_side_lazily
-from poseda_cli.errors import UsageError
+from poseda_cli.commands.sides import check_memory, read_side, read_side_lazily
 
 if TYPE_CHECKING:
     from poseda_cli.alignment import Alignment
-    from poseda_cli.cameras import Intrinsics
-    from poseda_cli.dataset import PoseDataset
-    from poseda_cli.shards import Shard
+    from poseda_cli.dataset import PoseDataset, PoseHeads
 
 HOW = "How it is aligned"
 
@@ -78,14 +78,48 @@ def align(
             rich_help_panel=IN,
         ),
     ] = None,
+    max_size: MaxSize = None,
     depth: Annotated[
         Literal["weak", "exact"],
         typer.Option(help="The paper's depth, or that of equal projected size.", rich_help_panel=HOW),
     ] = "weak",
     screen: Annotated[ScreenName, screen_option(rich_help_panel=HOW)] = "aspect",
     pairing: Annotated[
-        Literal["random"], typer.Option(help="A random target pose for each source pose.", rich_help_panel=HOW)
+        Literal["random", "sequence"],
+        typer.Option(help="A target for each pose; or for each sequence, whose motion is kept.", rich_help_panel=HOW),
     ] = "random",
+    clip: Annotated[
+        int | None,
+        typer.Option(metavar="N", min=1, help="--pairing sequence: a target for every N frames.", rich_help_panel=HOW),
+    ] = None,
+    view: Annotated[
+        str,
+        typer.Option(
+            metavar="VIEW",
+            help="Turn poses, too: match (the target camera's tilt), jitter or jitter:DEG (noise).",
+            rich_help_panel=HOW,
+        ),
+    ] = "none",
+    yaw: Annotated[
+        float,
+        typer.Option(
+            metavar="DEG", min=0, max=360, help="--view: range of the turn about the vertical.", rich_help_panel=HOW
+        ),
+    ] = 360.0,
+    target_up: Annotated[
+        str | None,
+        typer.Option(
+            metavar="X,Y,Z", help="--view match: where up is for target cameras, if unknown.", rich_help_panel=HOW
+        ),
+    ] = None,
+    target_tilt: Annotated[
+        float | None,
+        typer.Option(metavar="DEG", min=-90, max=90, help="The same: by how much they look down.", rich_help_panel=HOW),
+    ] = None,
+    bones: Annotated[
+        float,
+        typer.Option(metavar="SD", min=0, help="Vary bone lengths and heights; 0.05 to 0.1.", rich_help_panel=HOW),
+    ] = 0.0,
     copies: Annotated[
         int, typer.Option(metavar="N", min=1, help="Alignments of each source pose.", rich_help_panel=HOW)
     ] = 1,
@@ -123,6 +157,14 @@ def align(
     ] = None,
     jobs: Jobs = None,
     dry_run: DryRun = False,
+    explain: Annotated[
+        bool,
+        typer.Option(
+            "--explain",
+            help="As --dry-run, and say what was inferred and why; --json: as JSON.",
+            rich_help_panel=RUN,
+        ),
+    ] = False,
     as_json: SummaryJson = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
@@ -131,75 +173,74 @@ def align(
 
     Example: poseda align data_3d_h36m.npz -t mpi_inf_3dhp_test_set -o aligned
     """
-    from poseda_cli.commands.memory import check_writing
-    from poseda_cli.exports import check_names, check_writable, losses, needs_whole
-    from poseda_cli.figures.canvas import check_plot
-    from poseda_cli.layouts import layout_module
-    from poseda_cli.options import AlignOptions
-    from poseda_cli.output import check_name, figure_of, is_output, write_output
-    from poseda_cli.pipeline import prepare
-    from poseda_cli.shards import Shard
     from poseda_cli.storage.allocator import keep_memory
-    from poseda_cli.storage.folder import check_free
-    from poseda_cli.storage.scratch import Scratch
 
     keep_memory()
     began = time.monotonic()
     console = Console(quiet, verbose)
-    lens = parse_intrinsics(intrinsics) if intrinsics else None
-    part = Shard.parse(shard) if shard is not None else None
-    options = AlignOptions(skeleton, depth, screen, pairing, copies, include_source, seed, invalid, lens, part)
-    chosen = (names_of(subjects), names_of(actions), names_of(cameras), stride)
-    chosen_target = (names_of(target_subjects), (), names_of(target_cameras), target_stride)
-    for given in filter(None, (layout, target_layout)):
-        layout_module(given)
-    exports = to or ["poseda"]
-    check_names(exports)
-    check_name(name)
-    if part:
-        _check_shard(part, exports, plot)
-    inputs = [*source, *target]
-    check_free(out, overwrite, is_output, inputs)
-    if plot_format and not plot:
-        raise UsageError("--plot-format says what --plot draws; add --plot, too.")
-    if plot:
-        check_plot()
-    lazily = not needs_whole(exports)
-    sides = find_side("source", source, layout, lazily), find_side("target", target, target_layout)
-    check_memory(console, *sides)
-    whole: list[PoseDataset] = []
-    # No name here for the source as read: it must be free once it has the output's joints.
-    plan = prepare(
-        read_side_lazily(console, sides[0], chosen) if lazily else read_side(console, sides[0], chosen, whole),
-        read_side(console, sides[1], chosen_target),
-        options,
+    run = AlignRun(
+        source=source,
+        target=target,
+        out=out,
+        layout=layout,
+        target_layout=target_layout,
+        subjects=subjects,
+        actions=actions,
+        cameras=cameras,
+        stride=stride,
+        target_subjects=target_subjects,
+        target_cameras=target_cameras,
+        target_stride=target_stride,
+        intrinsics=intrinsics,
+        max_size=max_size,
+        depth=depth,
+        screen=screen,
+        pairing=pairing,
+        clip=clip,
+        view=view,
+        yaw=yaw,
+        target_up=target_up,
+        target_tilt=target_tilt,
+        bones=bones,
+        copies=copies,
+        seed=seed,
+        invalid=invalid,
+        skeleton=skeleton,
+        to=to,
+        name=name,
+        compression=compression,
+        include_source=include_source,
+        plot=plot,
+        plot_format=plot_format,
+        overwrite=overwrite,
+        shard=shard,
         jobs=jobs,
-        progress=console.progress,
-        whole=whole[0] if whole else None,
-        make_room=Scratch(out).room,
     )
-    check_writable(exports, plan)
-    for lost in losses(exports, plan):
-        console.say(lost)
-    if lens:
-        console.say(plan.target.dataset.origin.notes[-1])
+    run.check()
+    run.check_place()
+    sides = run.find()
+    check_memory(console, *sides)
+
+    def read_source(whole: list[PoseDataset]) -> PoseHeads:
+        if run.lazily:
+            return read_side_lazily(console, sides[0], run.chosen)
+        return read_side(console, sides[0], run.chosen, whole)
+
+    plan = run.prepare(
+        console,
+        read_source,
+        lambda: read_side(console, sides[1], run.chosen_target),
+        to_be_written=not (dry_run or explain),
+    )
+    if explain:
+        from poseda_cli.commands.explain import say_explanation
+
+        say_explanation(console, run, sides, plan, as_json)
+        return
     if dry_run:
         _say_plan(console, plan, out, as_json)
         return
-    check_writing(console, exports, plan)
-    files, summary = write_output(
-        plan,
-        plan.summary,
-        out,
-        exports,
-        name=name,
-        overwrite=overwrite,
-        inputs=inputs,
-        progress=console.progress,
-        figure=figure_of(plan, f"distribution.{plot_format or 'png'}", jobs, console.progress) if plot else None,
-        compression=compression,
-        record=lambda: plan.record,
-    )
+    files, summary = run.write(console, plan)
     say_result(console, summary, out)
     if as_json:
         console.result_json({**summary, "seconds": round(time.monotonic() - began, 3)})
@@ -207,51 +248,12 @@ def align(
         console.result("\n".join(map(str, files)))
 
 
-def parse_intrinsics(text: str) -> Intrinsics:
-    """FX,FY,CX,CY,WIDTH,HEIGHT as the user typed it.
-
-    Raises
-    ------
-    UsageError : not six numbers, or sizes that no camera has
-    """
-    from poseda_cli.cameras import Intrinsics
-
-    try:
-        fx, fy, cx, cy, width, height = (float(part) for part in text.split(","))
-    except ValueError:
-        raise UsageError(f"--intrinsics {text}: expected six numbers, FX,FY,CX,CY,WIDTH,HEIGHT in pixels.") from None
-    if not (0 < fx < 1e6 and 0 < fy < 1e6 and 1 <= width <= 1e5 and 1 <= height <= 1e5):
-        raise UsageError(f"--intrinsics {text}: focal lengths and image size must be positive, and those of a camera.")
-    if not (abs(cx) <= 10 * width and abs(cy) <= 10 * height):
-        raise UsageError(f"--intrinsics {text}: the principal point CX,CY lies nowhere near the image.")
-    if width != int(width) or height != int(height):
-        raise UsageError(f"--intrinsics {text}: WIDTH and HEIGHT are whole pixels.")
-    if fx < 10 or fy < 10:
-        raise UsageError(f"--intrinsics {text}: focal lengths in pixels, not normalised (multiply them by WIDTH / 2).")
-    return Intrinsics(fx, fy, cx, cy, int(width), int(height))
-
-
 def _say_plan(console: Console, plan: Alignment, out: Path, as_json: bool) -> None:
-    console.say(f"would write {len(plan):,} poses to {out}; {_dropped(plan.dropped)}")
+    dropped = plan.dropped.entries
+    console.say(f"would write {len(plan):,} poses to {out}; {dropped_text(dropped)}")
     if as_json:
-        output = {"files": [], "poses": len(plan), "dropped": plan.dropped}
+        output = {"files": [], "poses": len(plan), **dropped}
         console.result_json({"schema": "poseda.plan/1", **plan.provenance, "output": output})
-
-
-def _check_shard(shard: Shard, exports: list[str], plot: bool) -> None:
-    """Refuse what takes the whole run.
-
-    Raises
-    ------
-    UsageError : as said
-    """
-    if others := [name for name in exports if name != "poseda"]:
-        raise UsageError(
-            f"--shard {shard} --to {others[0]}: shards are written as poseda alone. Merge them first (poseda merge "
-            f"SHARD... -o DIR), then poseda convert DIR --to {others[0]}."
-        )
-    if plot:
-        raise UsageError(f"--shard {shard} --plot: the figure is one of the whole run; leave --plot out.")
 
 
 def say_result(console: Console, summary: dict[str, Any], out: Path) -> None:
@@ -265,9 +267,4 @@ def say_result(console: Console, summary: dict[str, Any], out: Path) -> None:
         show_alignment(console, summary)
     for figure in summary["output"].get("figures", ()):
         console.say(f"figure: {out / figure}")
-    console.say(f"{summary['output']['poses']:,} poses in {out}; {_dropped(summary['output']['dropped'])}")
-
-
-def _dropped(counts: dict[str, int]) -> str:
-    lost = ", ".join(f"{count:,} {reason.replace('_', ' ')}" for reason, count in counts.items() if count)
-    return f"dropped: {lost}" if lost else "none dropped"
+    console.say(f"{summary['output']['poses']:,} poses in {out}; {dropped_text(summary['output'])}")

@@ -11,6 +11,7 @@ from poseda_cli.errors import UsageError, listed
 if TYPE_CHECKING:
     from poseda_cli.dataset import PoseDataset, PoseHeads
     from poseda_cli.storage.archive import Archive
+    from poseda_cli.storage.limits import Limits
 
 Heads = TypeVar("Heads", bound="PoseHeads")
 
@@ -40,11 +41,11 @@ class SideFiles(NamedTuple):
         }
 
 
-def find_side(name: str, paths: list[Path], layout: str | None, lazily: bool = False) -> SideFiles:
+def find_side(name: str, paths: list[Path], layout: str | None, limits: Limits, lazily: bool = False) -> SideFiles:
     """The archives that some paths stand for, see `layouts.find`."""
     from poseda_cli.layouts import find
 
-    return SideFiles(name, *find(paths, layout), lazily)
+    return SideFiles(name, *find(paths, layout, limits), lazily)
 
 
 def check_memory(console: Console, *sides: SideFiles) -> None:
