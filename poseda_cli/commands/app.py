@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import re
 import sys
+from collections.abc import Callable
 from functools import partial
 from importlib import import_module
 from typing import Annotated, Any, NoReturn, TextIO
@@ -11,19 +14,37 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from poseda_cli._version import VERSION
-from poseda_cli.commands.console import FAULT, INPUT, INTERRUPTED, OUTPUT, TERMINATED, USAGE, run
-from poseda_cli.commands.help import Section, help_terminal, paragraphs, sections_of, table, usage
+from poseda_cli.commands.completion import SCRIPTS, SHELL_OPTIONS, VARIABLE, Shell, answer, install, shell_in_use
+from poseda_cli.commands.console import (
+    FAILED_JOBS,
+    FAULT,
+    HUNG_UP,
+    INPUT,
+    INTERRUPTED,
+    OUTPUT,
+    TERMINATED,
+    USAGE,
+    Console,
+    run,
+    tell,
+)
+from poseda_cli.commands.help import HelpOnStdout, Section, help_terminal, paragraphs, sections_of, table, usage
 from poseda_cli.commands.many import ManyTargets
+from poseda_cli.commands.settings import Known, keys_of, take_settings, tell_settings
 from poseda_cli.commands.values import take_plain_values
 from poseda_cli.errors import UsageError
+from poseda_cli.suggestions import did_you_mean
 
 # Module and purpose of each command. Its function has the name of the command; the module is imported when it is run.
 COMMANDS = {
     "align": ("align", "Move each source pose to the place and size of a target pose (GPA)."),
+    "batch": ("batch", "Run many alignments from a file, and what of them is left to do."),
     "merge": ("merge", "Put the shards of an align run together."),
     "convert": ("convert", "Write poses in another layout, without aligning them."),
     "inspect": ("inspect", "Say what is in an archive, and whether it is sane."),
     "compare": ("compare", "Compare the 2D poses of two archives: where they are, how large."),
+    "probe": ("probe", "Try out what each alignment would do for a lifter."),
+    "verify": ("verify", "Check that an output is what was written, of the inputs it names."),
     "sample": ("sample", "Write synthetic archives in the real layouts."),
     "layouts": ("knowledge", "List the archive layouts that poseda knows, or describe one."),
     "cameras": ("knowledge", "List the published cameras of both data sets."),
@@ -35,12 +56,36 @@ EXIT_CODES = {
     USAGE: "wrong usage",
     INPUT: "input cannot be used",
     OUTPUT: "output not written",
+    FAILED_JOBS: "batch: some jobs failed",
+    HUNG_UP: "hung up",
     INTERRUPTED: "interrupted",
     TERMINATED: "terminated",
 }
 
 
-class Commands(TyperGroup):
+SETTINGS = (
+    "Options may also stand in the environment (POSEDA_SEED=3 for --seed 3; names by commas, paths as in PATH, flags 1 "
+    "or 0), or in the file poseda.toml of the working directory, below the name of a command ([align]) or [defaults]. "
+    "The command line comes first, then the environment, then the file."
+)
+
+
+class Command(ManyTargets):
+    """A command that takes from environment and file what its line does not say."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parse, and say what came from elsewhere; asked for help, a command shows what it does without."""
+        options = args[: args.index("--")] if "--" in args else args
+        if set(ctx.help_option_names) & set(options):
+            return _parsed(super().parse_args, ctx, args)
+        known = Known(tuple(COMMANDS), lambda name: keys_of(_loaded(name)))
+        take_settings(self, ctx, known)
+        rest = _parsed(super().parse_args, ctx, args)
+        tell_settings(self, ctx, known)
+        return rest
+
+
+class Commands(HelpOnStdout, TyperGroup):
     """`poseda`: it knows its commands by name and purpose, and loads the one that is run."""
 
     def __init__(self, **settings: Any) -> None:
@@ -56,10 +101,12 @@ class Commands(TyperGroup):
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Parse the options before the command; `poseda` alone shows its help, as an error."""
         if not args and not ctx.resilient_parsing:
-            typer.echo(self._page(ctx, sys.stderr), err=True)
+            tell(self._page(ctx, sys.stderr))
             ctx.exit(USAGE)
+        if len(args) == 1 and args[0] in SHELL_OPTIONS:
+            args = [*args, shell_in_use()]
         take_plain_values(self, ctx)
-        return super().parse_args(ctx, args)
+        return _parsed(super().parse_args, ctx, args)
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Usage and purpose, the commands, the options of `poseda` itself, the exit codes."""
@@ -75,6 +122,7 @@ class Commands(TyperGroup):
             *table([commands], terminal),
             *table(sections_of(self, ctx), terminal),
             *table([codes], terminal),
+            *paragraphs(SETTINGS, terminal),
             *paragraphs(self.epilog or "", terminal),
         ]
         return "\n\n".join(parts)
@@ -86,6 +134,10 @@ class Commands(TyperGroup):
         ------
         UsageError : the command line cannot be understood
         """
+        if shell := os.environ.get(VARIABLE):
+            purposes = {name: purpose for name, (_, purpose) in COMMANDS.items()}
+            Console().result(answer(shell, sys.argv[1:], purposes, _loaded))
+            sys.exit(0)
         try:
             sys.exit(super().main(*args, **{**settings, "standalone_mode": False}))
         except typer.TyperException as error:
@@ -93,17 +145,30 @@ class Commands(TyperGroup):
 
 
 def _loaded(name: str) -> Any:
-    module, _ = COMMANDS[name]
+    module, purpose = COMMANDS[name]
     function = getattr(import_module(f"poseda_cli.commands.{module}"), name)
     alone = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
-    alone.command(name, cls=ManyTargets)(function)
+    # Python leaves docstrings out with -OO.
+    alone.command(name, cls=Command, help=None if function.__doc__ else purpose)(function)
     return typer.main.get_command(alone)
+
+
+def _parsed(parse: Callable[[Any, list[str]], list[str]], ctx: Any, args: list[str]) -> list[str]:
+    """Parse; an error says in what, which not all of typer's do."""
+    try:
+        return parse(ctx, args)
+    except typer.TyperException as error:
+        if getattr(error, "ctx", None) is None:
+            error.ctx = ctx  # type: ignore[attr-defined]
+        raise
 
 
 def _explained(error: typer.TyperException) -> str:
     """What is wrong with the command line, and where it says what is right."""
     near = getattr(error, "possibilities", None)
     text = f"{error.message}. Did you mean {', '.join(near)}?" if near else error.format_message()
+    if choice := re.search(r"'([^']*)' is not one of (.*)", error.message):
+        text += did_you_mean(choice[1], re.findall("'([^']*)'", choice[2]))
     # Typer passes on how pydantic begins.
     text = text.replace(": Value error, ", ": ", 1)
     ctx = getattr(error, "ctx", None)
@@ -115,6 +180,7 @@ app = typer.Typer(
     cls=Commands,
     help="Turn published Human3.6M or MPI-INF-3DHP archives into training data for another domain.",
     epilog="'poseda COMMAND --help' says what a command takes, with an example.",
+    add_completion=False,  # ours, see `completion`
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -123,8 +189,29 @@ app = typer.Typer(
 
 def _version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"poseda {VERSION}")
+        Console().result(f"poseda {VERSION}")
         raise typer.Exit
+
+
+def _install_completion(shell: Shell | None) -> None:
+    if shell:
+        script, rc = install(shell)
+        told = f" (and a line about it in {rc})" if rc else ""
+        tell(f"completion is in {script}{told}; it takes effect in new shells")
+        Console().result(str(script))
+        raise typer.Exit
+
+
+def _show_completion(shell: Shell | None) -> None:
+    if shell:
+        Console().result(SCRIPTS[shell].rstrip("\n"))
+        raise typer.Exit
+
+
+def _for_shell(name: str, callback: Callable[[Shell | None], None]) -> Any:
+    return typer.Option(
+        name, metavar="[SHELL]", callback=callback, is_eager=True, help=SHELL_OPTIONS[name], show_default=False
+    )
 
 
 @app.callback()
@@ -132,6 +219,10 @@ def _main(
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
     ] = False,
+    install_completion: Annotated[
+        Shell | None, _for_shell("--install-completion", callback=_install_completion)
+    ] = None,
+    show_completion: Annotated[Shell | None, _for_shell("--show-completion", callback=_show_completion)] = None,
 ) -> None:
     pass
 

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, TextIO
 
 from typer.core import TyperCommand
 
+from poseda_cli.commands.console import Console
 from poseda_cli.commands.terminal import Terminal, terminal_of
 
 # Longer lines are hard to read, however wide the terminal is.
@@ -20,8 +21,9 @@ WIDEST = 100
 WIDEST_NAME = 31
 # Where long options begin, so that they stand below each other with and without a short form.
 SHORT_FORM = len("-h, ")
-# Keeps '[default: 1]' on one line while text is wrapped.
+# Keeps '[default: 1]' on one line while text is wrapped, unless it is long.
 UNBREAKABLE = "\N{NO-BREAK SPACE}"
+LONGEST_EXTRA = 30
 
 Row = tuple[str, str]
 
@@ -33,7 +35,17 @@ class Section(NamedTuple):
     rows: list[Row]
 
 
-class HelpCommand(TyperCommand):
+class HelpOnStdout:
+    """A command whose help is a result like others: told of where stdout takes nothing, silent before `| head`."""
+
+    def get_help_option(self, ctx: Any) -> Any:
+        """`--help`."""
+        option = super().get_help_option(ctx)  # type: ignore[misc]
+        option.callback = _show_help
+        return option
+
+
+class HelpCommand(HelpOnStdout, TyperCommand):
     """A command with help in plain text."""
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
@@ -41,6 +53,12 @@ class HelpCommand(TyperCommand):
         terminal = help_terminal(sys.stdout)
         parts = [*paragraphs(self.help or "", terminal), *table(sections_of(self, ctx), terminal)]
         formatter.write("\n\n".join([usage(usage_of(self, ctx), terminal), *parts]))
+
+
+def _show_help(ctx: Any, param: Any, wanted: bool) -> None:
+    if wanted and not ctx.resilient_parsing:
+        Console().result(ctx.get_help())
+        ctx.exit()
 
 
 def help_terminal(stream: TextIO) -> Terminal:
@@ -119,7 +137,7 @@ def _extra(text: str, metavar: str | None) -> str:
         text = f"{kind}: {value.removeprefix('(').removesuffix(')')}"
     elif metavar:
         text = text.replace("x", metavar)
-    return f"[{text}]".replace(" ", UNBREAKABLE)
+    return f"[{text}]".replace(" ", UNBREAKABLE) if len(text) <= LONGEST_EXTRA else f"[{text}]"
 
 
 def _lines(section: Section, column: int, terminal: Terminal) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""`--target TS1 TS2 TS3`: an option that takes all that follows it, as shells' wildcards need it."""
+"""`--target TS1 TS2 TS3`: an option that takes all that follows it, as shells' wildcards need it; `-` for stdin."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from collections.abc import Container
 from typing import Any
 
 from poseda_cli.commands.help import HelpCommand
+from poseda_cli.commands.stdin import fill_from_stdin
 from poseda_cli.commands.values import take_plain_values
 
-MANY = ("--target", "-t")
+MANY = ("--target", "-t", "--source")
 
 
 class ManyTargets(HelpCommand):
@@ -18,7 +19,10 @@ class ManyTargets(HelpCommand):
         """Repeat the option for each of its values, and parse that."""
         take_plain_values(self, ctx)
         flags = {name for param in self.params if getattr(param, "is_flag", False) for name in param.opts}
-        return super().parse_args(ctx, repeat_option(args, MANY, flags))
+        rest = super().parse_args(ctx, repeat_option(args, MANY, flags))
+        if not ctx.resilient_parsing:
+            fill_from_stdin(self, ctx)
+        return rest
 
 
 def repeat_option(args: list[str], names: Container[str], flags: Container[str]) -> list[str]:

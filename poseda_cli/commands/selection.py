@@ -21,6 +21,15 @@ Actions = Annotated[list[str] | None, _names(help="Only these; 'Walking' include
 Cameras = Annotated[list[str] | None, _names(help="Only these.")]
 Stride = Annotated[int, typer.Option(metavar="N", min=1, help="Every N-th frame.", rich_help_panel=IN)]
 
+max_size_option = partial(
+    typer.Option,
+    "--max-size",
+    metavar="SIZE",
+    help="What may be read at once, in bytes, K, M, G or T; archives that claim more are refused.",
+    show_default="4G, of text 1G",
+)
+MaxSize = Annotated[str | None, max_size_option(rich_help_panel=IN)]
+
 # What is written.
 Out = Annotated[
     Path, typer.Option("--out", "-o", metavar="DIR", help="Folder to write; must not exist.", show_default=False)
@@ -41,7 +50,7 @@ screen_option = partial(typer.Option, help="Normalise by width (every trainer's)
 
 # How it runs.
 _run = partial(typer.Option, rich_help_panel=RUN)
-Jobs = Annotated[int | None, _run(metavar="N", min=1, help="Threads; default: all cores.")]
+Jobs = Annotated[int | None, _run(metavar="N", min=1, help="Threads.", show_default="all cores")]
 DryRun = Annotated[bool, _run("--dry-run", "-n", help="Read and check, write nothing.")]
 SummaryJson = Annotated[bool, _run("--json", help="The summary as JSON on stdout.")]
 Quiet = Annotated[bool, _run("--quiet", "-q", help="Errors only.")]

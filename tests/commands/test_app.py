@@ -7,7 +7,24 @@ import sys
 
 import pytest
 
-COMMANDS = ("align", "merge", "convert", "inspect", "compare", "sample", "layouts", "cameras", "skeletons")
+from tests.commands.on_terminal import on_terminal
+from tests.conftest import REPO, SAMPLE
+
+SOURCE, TARGET = SAMPLE / "data_3d_h36m.npz", SAMPLE / "mpi_inf_3dhp_test_set"
+COMMANDS = (
+    "align",
+    "batch",
+    "merge",
+    "convert",
+    "inspect",
+    "compare",
+    "probe",
+    "verify",
+    "sample",
+    "layouts",
+    "cameras",
+    "skeletons",
+)
 
 
 def test_version(poseda):
@@ -19,7 +36,7 @@ def test_help_lists_every_command_and_exit_code(poseda):
     commands = text.split("Commands:\n")[1].split("\n\n")[0]
     assert re.findall(r"^  ([a-z]+) +[A-Z].*\.$", commands, flags=re.MULTILINE) == list(COMMANDS)
     codes = text.split("Exit codes:\n")[1].split("\n\n")[0]
-    assert [int(line.split()[0]) for line in codes.splitlines()] == [0, 1, 2, 3, 4, 130, 143]
+    assert [int(line.split()[0]) for line in codes.splitlines()] == [0, 1, 2, 3, 4, 5, 129, 130, 143]
     flat = " ".join(codes.split())
     for phrase in ("0 done", "1 a fault of ours", "2 wrong usage", "3 input cannot be used", "4 output not written"):
         assert phrase in flat
@@ -31,6 +48,14 @@ def test_help_of_every_command_has_a_purpose_and_an_example_and_fits_80_columns(
     assert f"Usage: poseda {name}" in text
     assert f"Example: poseda {name}" in text
     assert max(map(len, text.splitlines())) <= 80
+
+
+@pytest.mark.parametrize("columns", [60, 100])
+@pytest.mark.parametrize("name", ["", *COMMANDS])
+def test_help_fits_terminals(name, columns):
+    text = re.sub(r"\033\[\d*m", "", on_terminal("-m", "poseda_cli", *filter(None, [name]), "--help", columns=columns))
+    assert max(map(len, text.splitlines())) <= columns
+    assert "POSEDA_SEED" in text or name
 
 
 def test_help_of_align_groups_the_options_and_shows_defaults(poseda):
@@ -48,6 +73,7 @@ def test_help_of_align_groups_the_options_and_shows_defaults(poseda):
         (["align"], "Missing"),
         (["align", "a.npz", "-o", "out"], "Missing option '--target'"),
         (["align", "a.npz", "-t", "b", "-o", "out", "--depth", "deep"], "'deep' is not one of 'weak', 'exact'"),
+        (["align", "a.npz", "-t", "b", "-o", "out", "--depth", "week"], "'exact'. Did you mean weak?"),
         (["align", "a.npz", "-t", "b", "-o", "out", "--copies", "0"], "--copies"),
         (["align", "a.npz", "-t", "b", "-o", "out", "--sed", "3"], "No such option: --sed. Did you mean --seed, "),
         (["align", "a.npz", "-t", "b", "-o"], "Option '-o' requires an argument"),
@@ -64,9 +90,46 @@ def test_wrong_usage(poseda, arguments, message):
     assert result.stdout == ""
 
 
-@pytest.mark.parametrize(("arguments", "hint"), [(["align", "--sed", "3"], "poseda align"), (["alin"], "poseda")])
+@pytest.mark.parametrize(
+    ("arguments", "hint"),
+    [
+        (["align", "--sed", "3"], "poseda align"),
+        (["alin"], "poseda"),
+        (["align", "a.npz", "-t", "b", "-o"], "poseda align"),
+        (["align", "a.npz", "-t", "b", "-o", "out", "--plot=x"], "poseda align"),
+        (["align", "a.npz", "-t", "b", "-o", "out", "--depth", "week"], "poseda align"),
+        (["--version=x"], "poseda"),
+    ],
+)
 def test_wrong_usage_says_where_the_right_one_stands(poseda, arguments, hint):
     assert poseda(*arguments, code=2).stderr.splitlines()[1:] == [f"Try '{hint} --help'."]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "meant"),
+    [
+        (["align", SOURCE, "-t", TARGET, "-o", "out", "--subjects", "S12"], "S1"),
+        (["align", SOURCE, "-t", TARGET, "-o", "out", "--actions", "Directons"], "Directions"),
+        (["align", SOURCE, "-t", TARGET, "-o", "out", "--cameras", "54138968"], "54138969"),
+        (["align", SOURCE, "-t", TARGET, "-o", "out", "--target-subjects", "ts1"], "TS1"),
+        (["align", SOURCE, "-t", TARGET, "-o", "out", "--target-layout", "mpi-inf-3dhp-tets"], "mpi-inf-3dhp-test"),
+        (["convert", SOURCE, "-o", "out", "--to", "planer"], "plain"),
+        (["convert", SOURCE, "-o", "out", "--to", "plain", "--skeleton", "h36m-16"], "h36m16"),
+        (["cameras", "elsewhere"], None),
+        (["skeletons", "H36M17"], "h36m17"),
+        (["layouts", "videopos3d"], "videopose3d"),
+    ],
+)
+def test_names_that_nobody_knows_bring_to_mind_those_that_are_meant(arguments, meant, tmp_path):
+    result = subprocess.run(
+        [sys.executable, "-m", "poseda_cli", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(REPO)},
+    )
+    assert result.returncode in (2, 3)
+    assert re.findall(r"Did you mean (\S+?)[,?]", result.stderr) == ([meant] if meant else [])
 
 
 def test_poseda_alone_shows_its_help_as_an_error(poseda):
@@ -86,23 +149,6 @@ def test_starting_stays_light():
     assert "poseda_cli.commands.help" in modules
     for heavy in ("numpy", "h5py", "scipy", "matplotlib", "tqdm", "rich", "pydantic", "poseda_cli.commands.align"):
         assert heavy not in modules
-
-
-@pytest.mark.parametrize(
-    ("line", "completed"),
-    [
-        ("poseda a", ["align"]),
-        ("poseda align --target-s", ["--target-subjects", "--target-stride"]),
-        ("poseda align --depth ", ["weak", "exact"]),
-    ],
-)
-def test_shells_complete_commands_options_and_choices(poseda, line, completed):
-    asked = {"COMP_WORDS": line, "COMP_CWORD": str(line.count(" ")), "_POSEDA_COMPLETE": "complete_bash"}
-    assert poseda(**asked).stdout.split() == completed
-
-
-def test_completion_is_for_this_command(poseda):
-    assert "complete -o default -F _poseda_completion poseda" in poseda(_POSEDA_COMPLETE="source_bash").stdout
 
 
 def test_a_fault_of_ours_is_short_and_leaves_the_details_in_a_file(tmp_path):
