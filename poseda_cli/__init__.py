@@ -8,6 +8,7 @@ The Python API has the verbs of the command line, with the same defaults::
     aligned = poseda.align(source, target, seed=0)
     poseda.write(aligned, "aligned")
     distances = poseda.compare(aligned, target)["distributions"]
+    assert poseda.verify("aligned").ok
 
 `poseda.gpa` is the algorithm alone: arrays in, arrays out.
 """
@@ -25,36 +26,56 @@ if TYPE_CHECKING:
     from poseda_cli.dataset import PoseDataset
     from poseda_cli.errors import PosedaError
     from poseda_cli.global_position import gpa
+    from poseda_cli.inspection import Inspection, inspect
     from poseda_cli.layouts import read
-    from poseda_cli.output import plot, write
+    from poseda_cli.merging import merge
+    from poseda_cli.output import convert, plot, write
     from poseda_cli.pipeline import AlignedDataset, align
+    from poseda_cli.synthetic.archives import sample
+    from poseda_cli.verification import Check, Verification, verify
 
 __version__ = VERSION
 
 __all__ = [
     "AlignedDataset",
+    "Check",
+    "Inspection",
     "Intrinsics",
     "PoseDataset",
     "PosedaError",
+    "Verification",
     "__version__",
     "align",
     "compare",
+    "convert",
     "gpa",
+    "inspect",
+    "merge",
     "plot",
     "read",
+    "sample",
+    "verify",
     "write",
 ]
 
 _HOMES = {
     "AlignedDataset": "pipeline",
+    "Check": "verification",
+    "Inspection": "inspection",
     "Intrinsics": "cameras",
     "PoseDataset": "dataset",
     "PosedaError": "errors",
+    "Verification": "verification",
     "align": "pipeline",
     "compare": "comparison",
+    "convert": "output",
     "gpa": "global_position",
+    "inspect": "inspection",
+    "merge": "merging",
     "plot": "output",
     "read": "layouts",
+    "sample": "synthetic.archives",
+    "verify": "verification",
     "write": "output",
 }
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import inspect
 from collections.abc import Sequence
 from dataclasses import asdict
+from types import ModuleType
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from poseda_cli.commands.console import Console
 from poseda_cli.errors import UsageError, listed
+from poseda_cli.suggestions import did_you_mean
 
 if TYPE_CHECKING:
     from poseda_cli.cameras import Camera
@@ -37,7 +39,7 @@ def layouts(
     ]
     if name is None:
         if as_json:
-            console.result_json(entries)
+            console.result_json({"schema": "poseda.layouts/1", "layouts": entries})
         else:
             marks = {True: "yes", False: "-"}
             rows = [(e["name"], marks[e["reads"]], marks[e["writes"]], e["summary"]) for e in entries]
@@ -47,7 +49,8 @@ def layouts(
         layout_module(name)  # says which there are
     text = _description(name)
     if as_json:
-        console.result_json({**next(e for e in entries if e["name"] == name), "description": text})
+        entry = {**next(e for e in entries if e["name"] == name), "description": text}
+        console.result_json({"schema": "poseda.layouts/1", "layouts": [entry]})
     else:
         console.result(text)
 
@@ -56,10 +59,19 @@ def _description(name: str) -> str:
     from poseda_cli.exports import EXPORTS, export_module
     from poseda_cli.layouts import LAYOUTS, layout_module
 
-    parts = [inspect.cleandoc(layout_module(name).__doc__ or "")] if name in LAYOUTS else []
+    parts = [_docstring(layout_module(name))] if name in LAYOUTS else []
     if name in EXPORTS:
-        parts.append(f"Written with --to {name}:\n{inspect.cleandoc(export_module(name).__doc__ or '')}")
+        parts.append(f"Written with --to {name}:\n{_docstring(export_module(name))}")
     return "\n\n".join(parts)
+
+
+def _docstring(module: ModuleType) -> str:
+    """What a module says of itself, in its source where Python has left it out (-OO)."""
+    if module.__doc__:
+        return inspect.cleandoc(module.__doc__)
+    import ast
+
+    return ast.get_docstring(ast.parse(inspect.getsource(module))) or ""
 
 
 def cameras(
@@ -80,9 +92,10 @@ def cameras(
         rows = [row for row in rows if name in (row["subject"], row["name"])]
         if not rows:
             known = dict.fromkeys(key for row in _camera_rows() for key in (row["subject"], row["name"]) if key)
-            raise UsageError(f"No camera or subject {name}; there are {listed(known, most=40)}.")
+            near = did_you_mean(name, known)
+            raise UsageError(f"No camera or subject {name}; there are {listed(known, most=40)}.{near}")
     if as_json:
-        Console().result_json(rows)
+        Console().result_json({"schema": "poseda.cameras/1", "cameras": rows})
         return
     head = ("data set", "subject", "camera", "width", "height", "fx", "fy", "cx", "cy", "centre (m)")
     _print_table(head, [_camera_cells(row) for row in rows])
@@ -99,10 +112,11 @@ def skeletons(
     from poseda_cli.skeleton import SKELETONS
 
     if name is not None and name not in SKELETONS:
-        raise UsageError(f"No skeleton {name}; poseda knows {listed(SKELETONS)}.")
+        raise UsageError(f"No skeleton {name}; poseda knows {listed(SKELETONS)}.{did_you_mean(name, SKELETONS)}")
     chosen = [SKELETONS[name]] if name else list(SKELETONS.values())
     if as_json:
-        Console().result_json([asdict(skeleton) for skeleton in chosen])
+        skeletons = [asdict(skeleton) for skeleton in chosen]
+        Console().result_json({"schema": "poseda.skeletons/1", "skeletons": skeletons})
     elif name is None:
         _print_table(("skeleton", "joints", "root"), [(s.name, str(len(s)), str(s.root)) for s in chosen])
     else:

@@ -16,16 +16,20 @@ def sample(
     ],
     poses: Annotated[int, typer.Option(metavar="N", min=1, help="Source poses, after camera expansion.")] = 3360,
     target_poses: Annotated[int, typer.Option(metavar="N", min=1, help="Valid target poses.")] = 240,
+    as_json: Annotated[bool, typer.Option("--json", help="What was written, as JSON on stdout.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Errors only.")] = False,
 ) -> None:
     """Write synthetic archives: people walking, reaching, sitting and turning before the real cameras.
 
     Example: poseda sample -o my_sample --poses 100000
     """
-    from poseda_cli.storage.folder import new_folder
-    from poseda_cli.synthetic.archives import write_sample
+    from poseda_cli.storage.files import printable
+    from poseda_cli.synthetic import archives
 
     console = Console(quiet)
-    with new_folder(out, overwrite=False, ours=lambda folder: False) as folder:
-        written = write_sample(folder, poses, target_poses, console.progress)
-    console.result("\n".join(str(out / path.name) for path in written))
+    written = archives.sample(out, poses, target_poses, console.progress)
+    if as_json:
+        files = [printable(str(path)) for path in written]
+        console.result_json({"schema": archives.SCHEMA, "files": files})
+    else:
+        console.result("\n".join(map(str, written)))

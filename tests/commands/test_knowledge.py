@@ -9,7 +9,7 @@ import pytest
 def test_layouts_are_listed_and_described(poseda):
     names = [line.split()[0] for line in poseda("layouts").stdout.splitlines()]
     assert set(names) == {"layout", *LAYOUTS}
-    listed = json.loads(poseda("layouts", "--json").stdout)
+    listed = json.loads(poseda("layouts", "--json").stdout)["layouts"]
     assert {entry["name"] for entry in listed if entry["reads"]} == set(LAYOUTS) - {"poseaug"}
     written = {"poseda", "videopose3d", "poseaug", "mmpose", "pstmo", "poseaug-test", "plain"}
     assert {entry["name"] for entry in listed if entry["writes"]} == written
@@ -27,13 +27,13 @@ LAYOUTS = [
 def test_each_layout_is_described(poseda, name):
     text = poseda("layouts", name).stdout
     assert any(unit in text.lower() for unit in ("metres", "millimetres", "pixels"))
-    assert json.loads(poseda("layouts", name, "--json").stdout)["description"] == text.strip()
+    assert json.loads(poseda("layouts", name, "--json").stdout)["layouts"][0]["description"] == text.strip()
 
 
 def test_cameras_are_all_there_and_can_be_picked(poseda):
-    cameras = json.loads(poseda("cameras", "--json").stdout)
+    cameras = json.loads(poseda("cameras", "--json").stdout)["cameras"]
     assert len(cameras) == 11 * 4 + 14 + 6
-    picked = json.loads(poseda("cameras", "S9", "--json").stdout)
+    picked = json.loads(poseda("cameras", "S9", "--json").stdout)["cameras"]
     assert [camera["name"] for camera in picked] == ["54138969", "55011271", "58860488", "60457274"]
     assert np.shape(picked[0]["rotation"]) == (3, 3)
     table = poseda("cameras", "TS5").stdout.splitlines()
@@ -47,7 +47,7 @@ def test_skeletons_are_listed_with_their_joints(poseda):
     rows = [line.split() for line in poseda("skeletons", "3dhp17").stdout.splitlines()[1:]]
     assert rows[0] == ["0", "head_top", "1", "Head"]
     assert rows[14] == ["14", "pelvis", "-1", "Hip"]
-    (skeleton,) = json.loads(poseda("skeletons", "h36m17", "--json").stdout)
+    (skeleton,) = json.loads(poseda("skeletons", "h36m17", "--json").stdout)["skeletons"]
     assert skeleton["parents"][:4] == [-1, 0, 1, 2]
 
 
