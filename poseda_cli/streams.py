@@ -15,6 +15,8 @@ class Stream(IntEnum):
     YAW = 1
     TILT = 2
     BONES = 3
+    LIFTER = 4
+    SAMPLE = 5
 
 
 # A stream's key is the seed and this word: streams above, copies below.

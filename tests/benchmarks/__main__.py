@@ -15,6 +15,7 @@ from tests.benchmarks.commands import bench_commands
 from tests.benchmarks.files import bench_files
 from tests.benchmarks.in_memory import JOINTS, bench_gpa, bench_summary
 from tests.benchmarks.inputs import SIZES, make_inputs
+from tests.benchmarks.lifting import bench_lifter
 from tests.benchmarks.rows import table
 
 
@@ -26,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--folder", type=Path, help="make the temporary folder in this one; the disk is part of it")
     options = parser.parse_args(arguments)
     poses, targets = SIZES[options.size]
-    rows = bench_gpa(poses, options.repeats)
+    rows = bench_gpa(poses, options.repeats) + bench_lifter(poses, options.repeats)
     with tempfile.TemporaryDirectory(prefix="poseda-bench.", dir=options.folder) as name:
         folder = Path(name)
         source, target = make_inputs(folder / "inputs", poses, targets)
