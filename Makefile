@@ -1,4 +1,5 @@
-# `make run` does the main job on the sample data, `make test` checks everything, `make bench` measures.
+# `make run` does the main job on the sample data, `make test` checks everything, `make bench` measures,
+# `make fuzz` reads spoilt archives.
 # Each sets up .venv first, with whatever Python 3.11 or newer this machine has.
 
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11 python; do \
@@ -7,15 +8,17 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 	echo $$python && break; done)
 BIN := .venv/bin
 SIZE ?= full
+FUZZ_SECONDS ?= 600
 
-.PHONY: run test check bench sample figure clean
+.PHONY: run test check bench fuzz sample figure clean
 
 run: .venv/installed
 	$(BIN)/poseda align sample_data/data_3d_h36m.npz --target sample_data/mpi_inf_3dhp_test_set \
 		-o aligned_sample --overwrite
 
+# One thread of the linear algebra library for each test process: there is one for each core.
 test: check
-	$(BIN)/pytest -n auto --dist worksteal
+	OPENBLAS_NUM_THREADS=1 $(BIN)/pytest -n auto --dist worksteal
 
 check: .venv/installed-dev
 	$(BIN)/ruff format --check .
@@ -24,6 +27,10 @@ check: .venv/installed-dev
 
 bench: .venv/installed-dev
 	$(BIN)/python -m tests.benchmarks --size $(SIZE) $(if $(JSON),--json $(JSON))
+
+# Spoils small archives of every layout and reads them: a clean result, or a documented error.
+fuzz: .venv/installed-dev
+	$(BIN)/python -m tests.fuzzing --seconds $(FUZZ_SECONDS)
 
 # Makes sample_data anew; the committed files are the output of this.
 sample: .venv/installed

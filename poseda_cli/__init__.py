@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from poseda_cli.merging import merge
     from poseda_cli.output import convert, plot, write
     from poseda_cli.pipeline import AlignedDataset, align
+    from poseda_cli.probing import Probe, probe
     from poseda_cli.synthetic.archives import sample
     from poseda_cli.verification import Check, Verification, verify
 
@@ -43,6 +44,7 @@ __all__ = [
     "Intrinsics",
     "PoseDataset",
     "PosedaError",
+    "Probe",
     "Verification",
     "__version__",
     "align",
@@ -52,6 +54,7 @@ __all__ = [
     "inspect",
     "merge",
     "plot",
+    "probe",
     "read",
     "sample",
     "verify",
@@ -65,6 +68,7 @@ _HOMES = {
     "Intrinsics": "cameras",
     "PoseDataset": "dataset",
     "PosedaError": "errors",
+    "Probe": "probing",
     "Verification": "verification",
     "align": "pipeline",
     "compare": "comparison",
@@ -73,6 +77,7 @@ _HOMES = {
     "inspect": "inspection",
     "merge": "merging",
     "plot": "output",
+    "probe": "probing",
     "read": "layouts",
     "sample": "synthetic.archives",
     "verify": "verification",

@@ -102,6 +102,11 @@ class Alignment:
         return sum(self.placement.kept)
 
     @property
+    def clips(self) -> Clips | None:
+        """What shares a target; None where each pose has its own."""
+        return self._draws.clips
+
+    @property
     def sides(self) -> tuple[PoseHeads, PoseDataset]:
         """Source, in the skeleton of the output, and target."""
         return self.source, self.target.dataset
@@ -164,7 +169,8 @@ class Alignment:
         position = gpa.root_position(depth, box, self.target.normalised.take(camera, axis=0))
         meets = None
         if motions is not None:
-            numbers = self._clips.numbers(*rows)[kept]
+            assert self.clips is not None
+            numbers = self.clips.numbers(*rows)[kept]
             position = moved_roots(changes.moved(source[:, self._root].T), motions, numbers).T
             meets = motions.rows[numbers] == np.arange(*rows)[kept]
         poses_3d = np.empty((len(drawn), len(self.skeleton), 3), np.float32)
@@ -202,11 +208,6 @@ class Alignment:
         """(B, 2) yaw and tilt of poses that were turned, which their up directions were, too."""
         ups = turned(self._augmentation.ups[cameras].T[None], rotations)[0]
         return views_of(major, self.skeleton, ups).T
-
-    @property
-    def _clips(self) -> Clips:
-        assert self._draws.clips is not None
-        return self._draws.clips
 
     def _measure(
         self,
@@ -292,7 +293,7 @@ class Alignment:
             output={"files": list(files), "poses": len(self), **self.dropped.entries},
         )
         found = summarize(heads, self.measures, self._jobs, self._progress)
-        if self._draws.clips is not None:
+        if self.clips is not None:
             found["fit"]["motion_kept"] = self._motion_kept()
         return found
 

@@ -145,7 +145,7 @@ def _target_ups(target: TargetPoses, options: AlignOptions) -> Floats:
     given = options.given_up
     if given is None:
         return ups
-    unknown: NDArray[np.bool_] = np.isnan(ups).any(1)
+    unknown = np.asarray(np.isnan(ups).any(1))
     if not unknown[np.unique(target.camera)].any():
         raise UsageError(
             f"--target-up, --target-tilt: where up is for the cameras of {dataset.title} is known from their published "

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from poseda_cli.cameras import Camera, intrinsics_table
 from poseda_cli.errors import InputError, UsageError, listed
 from poseda_cli.skeleton import Skeleton, joint_map
+from poseda_cli.suggestions import did_you_mean
 
 # Of a `PoseDataset`, what has a value for each pose.
 COLUMNS = ("poses_3d", "poses_2d", "visible", "camera", "rows")
@@ -253,6 +254,12 @@ class PoseHeads:
     def sequence_of(self, row: int) -> Sequence:
         """The sequence that a row is in."""
         return self.sequences[bisect_right(self.sequences, row, key=lambda sequence: sequence.start) - 1]
+
+    def frame_of(self, row: int) -> dict[str, Any]:
+        """Which pose a row is: subject, action, camera, and its frame in the sequence as read, from 0."""
+        sequence = self.sequence_of(row)
+        names = {"subject": sequence.subject, "action": sequence.action, "camera": sequence.camera}
+        return {**names, "frame": (row - sequence.start) * self.origin.selection["stride"]}
 
     def place(self, row: int) -> str:
         """Which pose a row is, in words; counted as read, as `source_index` and `target_index` are."""
@@ -500,4 +507,7 @@ def base_action(action: str) -> str:
 def _check_names(title: str, kind: str, wanted: Listed[str], known: Listed[str], shown: Listed[str]) -> None:
     unknown = [name for name in wanted if name not in known]
     if unknown:
-        raise InputError(f"{title}: no {kind} {listed(unknown)} in the data; it has {listed(shown, most=40)}.")
+        raise InputError(
+            f"{title}: no {kind} {listed(unknown)} in the data; it has {listed(shown, most=40)}."
+            f"{did_you_mean(unknown[0], shown)}"
+        )

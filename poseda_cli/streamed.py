@@ -112,7 +112,9 @@ class StreamedDataset(PoseHeads):
         ArchiveError : the file cannot be read, or holds other than it should
         """
         spans = self.spans_between(start, stop)
-        parts = [_read(self.read, ranges) for ranges in _together(list(map(self._frames_of, spans)))]
+        # Numbers that are not finite, or too large, are data: poses of them are counted where they are used.
+        with np.errstate(all="ignore"):
+            parts = [_read(self.read, ranges) for ranges in _together(list(map(self._frames_of, spans)))]
         columns: dict[str, Any] = {name: _joined([getattr(part, name) for part in parts]) for name in COLUMNS}
         loaded = PoseDataset(
             skeleton=self.stored,

@@ -17,7 +17,20 @@ import poseda_cli as poseda
 from poseda_cli.layouts import find, read_groups_lazily
 from tests.conftest import REPO, SAMPLE
 
-VERBS = ("align", "compare", "convert", "gpa", "inspect", "merge", "plot", "read", "sample", "verify", "write")
+VERBS = (
+    "align",
+    "compare",
+    "convert",
+    "gpa",
+    "inspect",
+    "merge",
+    "plot",
+    "probe",
+    "read",
+    "sample",
+    "verify",
+    "write",
+)
 SCRIPT = """
 from pathlib import Path
 
@@ -44,6 +57,8 @@ except poseda.PosedaError as error:
 lens = poseda.Intrinsics(1500.0, 1500.0, 960.0, 540.0, 1920, 1080)
 moved = poseda.gpa(np.zeros((1, 17, 3)), np.zeros((1, 17, 2)), np.array([lens.fx, lens.fy, lens.cx, lens.cy]))
 poseda.sample("sample", poses=448, target_poses=12)
+tried: poseda.Probe = poseda.probe(source, target, ("weak", "jitter"), poses=200, seeds=1, features=20)
+errors: dict[str, float] = {row.variant: row.scores.mpjpe for row in tried.rows}
 assert not wrong and found.ok, wrong
 """
 WRONG = SCRIPT.replace('depth="exact"', 'depth="deep"').replace("samples=100", 'samples="100"')

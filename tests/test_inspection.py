@@ -529,3 +529,12 @@ def test_figures_of_poses_with_gaps_are_those_of_the_others():
     assert figures["depth_m"]["min"] == pytest.approx(4)
     assert figures["reprojection_px"]["max"] < 1e-3
     json.dumps(figures, allow_nan=False)
+
+
+def test_distances_that_single_precision_does_not_hold_are_no_maximum():
+    pixels = pinhole(data().poses_3d.astype(float), [LENS] * 4)
+    pixels[1, 3] = 3e38  # 4.2e38 from its place, which float32 does not hold
+    pixels[2, 5] += (3, 4)
+    figures = inspect(data(pixels=pixels)).figures
+    assert figures["reprojection_px"]["max"] == pytest.approx(5, abs=1e-3)
+    assert figures["reprojection_worst"] == "LKnee, S1 Walking 1, camera one, row 2 as read"

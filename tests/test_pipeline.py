@@ -202,9 +202,9 @@ def test_a_joint_behind_the_camera_is_dropped(source, target):
 @pytest.mark.parametrize(
     ("side", "rows", "value", "message"),
     [
-        ("source", [24], np.nan, "source.npz: 1 source poses have numbers that are not finite, or no extent; "
+        ("source", [24], np.nan, "source.npz: 1 source poses have numbers that are not finite; "
          "the first is S1 Walking 1, camera right, row 24 as read"),
-        ("target", [16], 0.0, "target.mat: 1 target poses .* TS5 Seq1, camera tele, row 16 as read"),
+        ("target", [16], 0.0, "target.mat: 1 target poses have no extent; .* TS5 Seq1, camera tele, row 16 as read"),
     ],
 )  # fmt: skip
 def test_invalid_poses_can_be_an_error(source, target, side, rows, value, message):

@@ -17,7 +17,7 @@ import pytest
 
 from tests.conftest import REPO
 
-IN_CLONE = "POSEDA_TEST_IN_CLONE"
+IN_CLONE = "TEST_OF_POSEDA_IN_CLONE"
 pytestmark = pytest.mark.skipif(IN_CLONE in os.environ, reason="this is the clone")
 
 
@@ -81,7 +81,7 @@ def test_an_ordinary_installation_has_its_data_with_it(clone, tmp_path):
     run = [sys.executable, str(tmp_path / "site" / "bin" / "poseda")]
     environment = {**os.environ, "PYTHONPATH": str(tmp_path / "site")}
     cameras = subprocess.run([*run, "cameras", "S1", "--json"], cwd=tmp_path, env=environment, capture_output=True)
-    assert len(json.loads(cameras.stdout)) == 4
+    assert len(json.loads(cameras.stdout)["cameras"]) == 4
     source, target = clone / "sample_data" / "data_3d_h36m.npz", clone / "sample_data" / "mpi_inf_3dhp_test_set"
     align = [*run, "align", str(source), "-t", str(target), "-o", "out"]
     assert subprocess.run(align, cwd=tmp_path, env=environment, capture_output=True).returncode == 0

@@ -495,7 +495,7 @@ def test_the_summary_has_all_that_scripts_rely_on(run):
             name
         ]
         assert summary["options"][name] == options.get(name, default)
-    assert summary["output"].keys() == {"files", "poses", "dropped"}
+    assert summary["output"].keys() == {"files", "poses", "dropped", "dropped_why", "dropped_examples"}
     assert summary["output"]["poses"] == len(aligned)
     bad = run == "invalid rows"
     dropped = {"source_invalid": 4 * bad, "target_invalid": 2 * bad, "behind_camera": 0}

@@ -14,6 +14,7 @@ from poseda_cli.commands.selection import (
     Actions,
     Cameras,
     Jobs,
+    MaxSize,
     Quiet,
     ScreenName,
     Stride,
@@ -52,6 +53,7 @@ def compare(
     other_actions: Actions = None,
     other_cameras: Cameras = None,
     other_stride: Stride = 1,
+    max_size: MaxSize = None,
     screen: Annotated[ScreenName, screen_option(rich_help_panel=HOW)] = "aspect",
     image_size: Annotated[
         str | None,
@@ -86,9 +88,11 @@ def compare(
     from poseda_cli.figures.canvas import check_plot
     from poseda_cli.layouts import layout_module
     from poseda_cli.storage.folder import check_free_file
+    from poseda_cli.storage.limits import Limits
 
     began = time.monotonic()
     console = Console(quiet, verbose)
+    limits = Limits.of(max_size)
     size = None if image_size is None else parse_image_size(image_size)
     chosen = (names_of(subjects), names_of(actions), names_of(cameras), stride)
     chosen_of_other = (names_of(other_subjects), names_of(other_actions), names_of(other_cameras), other_stride)
@@ -99,7 +103,7 @@ def compare(
         check_free_file(plot, overwrite, (a, b))
     same = (a, layout) == (b, other_layout)
     whole: list[PoseDataset] = []
-    files = [find_side("A", [a], layout), *([] if same else [find_side("B", [b], other_layout)])]
+    files = [find_side("A", [a], layout, limits), *([] if same else [find_side("B", [b], other_layout, limits)])]
     check_memory(console, *files)
     first = read_side(console, files[0], chosen, whole if same else None)
     if same:

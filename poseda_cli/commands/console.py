@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
+import atexit
 import codecs
 import os
-import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TextIO
 
-from poseda_cli._version import VERSION
 from poseda_cli.errors import InputError, OutputError, PosedaError, UsageError
 from poseda_cli.progress import BYTES, POSES, silent
+from poseda_cli.signals import Stopped, end_listening, listen
+from poseda_cli.signals import stopped as signalled
 
-FAULT, USAGE, INPUT, OUTPUT, INTERRUPTED, TERMINATED = 1, 2, 3, 4, 130, 143
+FAULT, USAGE, INPUT, OUTPUT, FAILED_JOBS, HUNG_UP, INTERRUPTED, TERMINATED = 1, 2, 3, 4, 5, 129, 130, 143
 # Seconds without anything new on the terminal before a bar is drawn.
 DELAY = 0.5
-
-
-class Terminated(BaseException):
-    """SIGTERM, so that temporary folders are cleaned up on the way out."""
 
 
 class Console:
@@ -45,7 +41,7 @@ class Console:
     def say(self, text: str) -> None:
         """A line about the run, on stderr."""
         if not self.quiet:
-            print(text, file=sys.stderr)  # noqa: T201
+            tell(text)
             self._seen = time.monotonic()
 
     def result(self, text: str) -> None:
@@ -55,10 +51,10 @@ class Console:
             self._seen = time.monotonic()
         except BrokenPipeError:
             # Python flushes once more at exit, and must not complain either.
-            _close_stdout()
+            _close(sys.stdout)
             self.listening = False
         except OSError as error:
-            _close_stdout()
+            _close(sys.stdout)
             raise OutputError(f"standard output: {(error.strerror or str(error)).lower()}.") from error
 
     def result_json(self, value: Any) -> None:
@@ -110,32 +106,84 @@ class Console:
 
 def run(app: Callable[[], object]) -> NoReturn:
     """Run the command line and leave with the documented exit code."""
+    listen()
+    try:
+        _prepare_streams()
+        code = _exit_code_of(app)
+    except Stopped as stopped:
+        leave(stopped)
+    end_listening()
+    sys.exit(code)
+
+
+def leave(stopped: Stopped) -> NoReturn:
+    """Say that a signal has ended the run, and leave; threads that still compute are not waited for."""
+    end_listening()
+    # Blocks that were just being entered or left are in frames of it alone; they are cleaned up as those go.
+    stopped.__traceback__ = stopped.__context__ = None
+    tell(stopped.reason)
+    atexit._run_exitfuncs()
+    os._exit(stopped.exit_code)
+
+
+def tell(text: str) -> None:
+    """A line on stderr; if nobody can hear it (`2> /dev/full`, a terminal that is gone), nothing is said any more."""
+    try:
+        print(text, file=sys.stderr, flush=True)  # noqa: T201
+    except OSError:
+        # Python flushes once more at exit.
+        _close(sys.stderr)
+
+
+def _exit_code_of(app: Callable[[], object]) -> int:
+    try:
+        app()
+    except SystemExit as done:
+        return done.code if isinstance(done.code, int) else 0
+    except Exception as error:
+        if stopped := signalled():
+            raise stopped from None
+        return _told(error)
+    return 0
+
+
+def _told(error: Exception) -> int:
+    """Tell of an error; the exit code that it has."""
+    if isinstance(error, PosedaError):
+        tell(f"error: {error}")
+        kinds = ((UsageError, USAGE), (InputError, INPUT), (OutputError, OUTPUT))
+        return next((code for kind, code in kinds if isinstance(error, kind)), FAULT)
+    if isinstance(error, MemoryError):
+        tell("error: not enough memory for these poses; try --subjects or --stride.")
+        return INPUT
+    if isinstance(error, FileNotFoundError) and not _is_somewhere():
+        tell("error: the working directory is not there any more; go to another, or name all paths from the root.")
+        return INPUT
+    from poseda_cli.commands.fault import report
+
+    tell(report(error))
+    return FAULT
+
+
+def _is_somewhere() -> bool:
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def _prepare_streams() -> None:
+    """Have three streams, whatever the parent has closed, and names of files printed as they are."""
+    # Else a file of ours gets the number of the closed stream, and with it what C libraries print.
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
+        pass
+    os.close(descriptor)
     # A closed stream is None here; print would take stdout for stderr then.
     sys.stdout = sys.stdout or Path(os.devnull).open("w")  # noqa: SIM115  (for as long as we run)
     sys.stderr = sys.stderr or Path(os.devnull).open("w")  # noqa: SIM115  (for as long as we run)
-    signal.signal(signal.SIGTERM, _terminate)
-    signal.signal(signal.SIGALRM, _again)
-    sys.unraisablehook = _swallowed
     codecs.register_error("poseda", _as_it_can_be)
     sys.stdout.reconfigure(errors="poseda")  # type: ignore[union-attr]
-    try:
-        app()
-        sys.exit(0)
-    except PosedaError as error:
-        print(f"error: {error}", file=sys.stderr)  # noqa: T201
-        sys.exit(_exit_code(error))
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)  # noqa: T201
-        sys.exit(INTERRUPTED)
-    except Terminated:
-        print("terminated", file=sys.stderr)  # noqa: T201
-        sys.exit(TERMINATED)
-    except MemoryError:
-        print("error: not enough memory for these poses; try --subjects or --stride.", file=sys.stderr)  # noqa: T201
-        sys.exit(INPUT)
-    except Exception as error:
-        _report_fault(error)
-        sys.exit(FAULT)
 
 
 def _as_it_can_be(error: UnicodeError) -> tuple[str | bytes, int]:
@@ -146,52 +194,5 @@ def _as_it_can_be(error: UnicodeError) -> tuple[str | bytes, int]:
         return codecs.lookup_error("backslashreplace")(error)
 
 
-def _close_stdout() -> None:
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def _exit_code(error: PosedaError) -> int:
-    kinds = ((UsageError, USAGE), (InputError, INPUT), (OutputError, OUTPUT))
-    return next((code for kind, code in kinds if isinstance(error, kind)), FAULT)
-
-
-def _terminate(number: int, frame: FrameType | None) -> NoReturn:
-    raise Terminated
-
-
-# A signal may arrive while Python runs a callback whose exceptions it swallows (h5py has many: weak
-# references to its objects). The run would then go on to its end as if nothing had been said. So a
-# swallowed interruption is raised once more, by a timer.
-_lost: list[type[BaseException]] = []
-
-
-def _swallowed(event: sys.UnraisableHookArgs) -> None:
-    if event.exc_type in (KeyboardInterrupt, Terminated):
-        _lost.append(event.exc_type)
-        signal.setitimer(signal.ITIMER_REAL, 0.02)
-    else:
-        sys.__unraisablehook__(event)
-
-
-def _again(number: int, frame: FrameType | None) -> None:
-    if _lost:
-        raise _lost.pop()
-
-
-def _report_fault(error: Exception) -> None:
-    """A fault of ours: short here, the details in a file."""
-    import tempfile
-    import traceback
-
-    details = "".join(traceback.format_exception(error))
-    text = f"poseda {VERSION}, Python {sys.version}\n{sys.argv}\n\n{details}"
-    if {"-v", "--verbose"} & set(sys.argv):
-        print(details, file=sys.stderr)  # noqa: T201
-    with tempfile.NamedTemporaryFile("w", prefix="poseda-fault-", suffix=".txt", delete=False) as file:
-        file.write(text)
-    where = Path(file.name)
-    print(  # noqa: T201
-        f"error: poseda failed ({type(error).__name__}: {error}). This is a fault of ours; the details are in {where}. "
-        "Please report it with that file.",
-        file=sys.stderr,
-    )
+def _close(stream: TextIO) -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

@@ -16,6 +16,7 @@ from poseda_cli.commands.selection import (
     Cameras,
     Compression,
     DryRun,
+    MaxSize,
     Name,
     Out,
     Overwrite,
@@ -28,6 +29,7 @@ from poseda_cli.commands.selection import (
 )
 from poseda_cli.commands.sides import check_memory, find_side, names_of, read_side_lazily
 from poseda_cli.errors import InputError, UsageError, listed
+from poseda_cli.suggestions import did_you_mean
 
 if TYPE_CHECKING:
     from poseda_cli.conversion import Conversion
@@ -45,9 +47,10 @@ def convert(
     actions: Actions = None,
     cameras: Cameras = None,
     stride: Stride = 1,
+    max_size: MaxSize = None,
     skeleton: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="Joints to write; default: as read.", rich_help_panel=OUT),
+        typer.Option(metavar="NAME", help="Joints to write.", show_default="as read", rich_help_panel=OUT),
     ] = None,
     name: Name = "poses",
     compression: Compression = "none",
@@ -69,19 +72,22 @@ def convert(
     from poseda_cli.skeleton import SKELETONS
     from poseda_cli.storage.allocator import keep_memory
     from poseda_cli.storage.folder import check_free
+    from poseda_cli.storage.limits import Limits
 
     keep_memory()
     began = time.monotonic()
     console = Console(quiet, verbose)
+    limits = Limits.of(max_size)
     check_names(to)
     check_name(name)
     if layout:
         layout_module(layout)
     if skeleton is not None and skeleton not in SKELETONS:
-        raise UsageError(f"--skeleton {skeleton}: poseda knows {listed(SKELETONS)}.")
+        near = did_you_mean(skeleton, SKELETONS)
+        raise UsageError(f"--skeleton {skeleton}: poseda knows {listed(SKELETONS)}.{near}")
     check_free(out, overwrite, is_output, paths)
     selection = (names_of(subjects), names_of(actions), names_of(cameras), stride)
-    side = find_side("source", paths, layout, lazily=True)
+    side = find_side("source", paths, layout, limits, lazily=True)
     check_memory(console, side)
     dataset = read_side_lazily(console, side, selection)
     if skeleton is not None:

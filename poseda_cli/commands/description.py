@@ -6,6 +6,7 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from poseda_cli.commands.losses import place_of
 from poseda_cli.errors import listed
 
 WIDTH = 80
@@ -94,6 +95,8 @@ def _contents(entry: Entry, most: int) -> Iterator[tuple[str, str]]:
     kinds = " and ".join(kind for kind, has in (("3D", entry["has_3d"]), ("2D", entry["has_2d"])) if has)
     sequences = f"{entry['sequences']:,} sequence" + ("" if entry["sequences"] == 1 else "s")
     yield "poses", f"{entry['poses']:,} ({kinds}) in {sequences}; {entry['invalid_poses']:,} invalid"
+    for example in entry["invalid_examples"][:1]:
+        yield "", f"first invalid: {place_of(example)} ({example['why']})"
     for label in ("subjects", "actions", "cameras"):
         names = entry[label]
         yield label, (f"{len(names)}: " if len(names) > most else "") + listed(names, most=most)
@@ -129,7 +132,8 @@ def _figures(entry: Entry) -> Iterator[tuple[str, str]]:
         of = "2D" if outside["of"] == "2d" else "projected 3D"
         part = f"{100 * outside['joints']:.2g} % of the joints" if outside["joint_count"] else "no joint"
         yield "image", f"{part} outside ({of})"
-    if error := figures.get("reprojection_px"):
+    error = figures.get("reprojection_px")
+    if error and error["median"] is not None:
         spread = f"median {error['median']:.3g} px, 95 % below {error['p95']:.3g}, at most {error['max']:.3g}"
         yield "reprojection", f"{spread}; {figures['reprojection_model']} camera"
         if figures["reprojection_outliers"]:

@@ -13,6 +13,7 @@ from poseda_cli.errors import ArchiveError
 from poseda_cli.layouts import Look, is_foreign, look
 from poseda_cli.layouts.survey import place
 from poseda_cli.storage.files import LocalFile, printable
+from poseda_cli.storage.limits import DEFAULT, Limits
 from poseda_cli.storage.pickles import ArrayHead
 
 if TYPE_CHECKING:
@@ -42,20 +43,21 @@ class HeaderSurvey(NamedTuple):
     left_out: list[str]
 
 
-def survey_headers(paths: Sequence[Path], layout: str | None = None) -> HeaderSurvey:
+def survey_headers(paths: Sequence[Path], layout: str | None = None, limits: Limits = DEFAULT) -> HeaderSurvey:
     """Every file under some paths, from its header.
 
     Parameters
     ----------
     paths : files, folders and zips
     layout : the layout that all of them have; recognised from their content if not given
+    limits : beyond which archives are refused
     """
     found = HeaderSurvey([], [])
     seen: set[object] = set()
     for path in dict.fromkeys(paths):
         where = printable(str(path))
         try:
-            looks = look(path, layout)
+            looks = look(path, layout, limits)
         except ArchiveError as error:
             found.entries.append(_failure(path, where, error))
             continue

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from poseda_cli.commands.console import INPUT, Console
+from poseda_cli.commands.selection import max_size_option
 from poseda_cli.errors import ArchiveError, UsageError, listed
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from poseda_cli.layouts.survey import Surveyed
     from poseda_cli.pose_picture import PosePicture
     from poseda_cli.progress import Progress
+    from poseda_cli.storage.limits import Limits
 
 WORST_FIRST = ("error", "warning", "note")
 
@@ -33,6 +35,7 @@ def inspect(
     layout: Annotated[
         str | None, typer.Option(metavar="NAME", help="Their layout; else recognised by content.")
     ] = None,
+    max_size: Annotated[str | None, max_size_option()] = None,
     plot: Annotated[
         Path | None,
         typer.Option(
@@ -64,18 +67,20 @@ def inspect(
     from poseda_cli.commands.memory import check_reading
     from poseda_cli.layouts import layout_module
     from poseda_cli.layouts.survey import survey
+    from poseda_cli.storage.limits import Limits
 
     console = Console(quiet, verbose)
+    limits = Limits.of(max_size)
     if layout is not None:
         layout_module(layout)
     if headers:
         if plot is not None:
             raise UsageError("--plot draws poses, and --headers reads none: leave one of them out.")
-        _print_headers(paths, layout, as_json, console)
+        _print_headers(paths, layout, limits, as_json, console)
         return
     figures = None if plot is None else _Figures(plot, overwrite, paths)
     entries: list[dict[str, Any]] = []
-    for found in survey(paths, layout, console.progress, lambda groups: check_reading(console, [groups])):
+    for found in survey(paths, layout, console.progress, lambda groups: check_reading(console, [groups]), limits):
         drawn = {} if figures is None else {"figure": figures.add(found)}
         entry = _entry(found, console.progress) | drawn
         del found  # its memory, before the next one is read
@@ -93,11 +98,11 @@ def inspect(
     _conclude(wrong, len(entries), console)
 
 
-def _print_headers(paths: Sequence[Path], layout: str | None, as_json: bool, console: Console) -> None:
+def _print_headers(paths: Sequence[Path], layout: str | None, limits: Limits, as_json: bool, console: Console) -> None:
     from poseda_cli.commands.description import describe_headers
     from poseda_cli.commands.headers import survey_headers
 
-    entries, left_out = survey_headers(paths, layout)
+    entries, left_out = survey_headers(paths, layout, limits)
     if as_json:
         console.result_json(entries)
     else:
@@ -209,6 +214,7 @@ def _of_dataset(dataset: PoseDataset, progress: Progress) -> dict[str, Any]:
         "frame": stored.frame if stored else None,
         "screen": stored.screen if stored else None,
         "invalid_poses": inspection.invalid_poses,
+        "invalid_examples": list(inspection.invalid_examples),
         "figures": inspection.figures,
         "notes": list(origin.notes),
         "problems": _problems(inspection.problems),
@@ -229,6 +235,7 @@ def _of_failure(found: Surveyed) -> dict[str, Any]:
         **dict.fromkeys(unknown),
         **{key: [] for key in ("subjects", "actions", "cameras", "joint_names", "notes", "files")},
         "invalid_poses": None,
+        "invalid_examples": [],
         "figures": {},
         "problems": _problems([Problem(code, "error", str(found.error))]),
         "members": {archive.name: members_of(archive) for archive in found.archives},

@@ -10,7 +10,7 @@ import typer
 
 from poseda_cli.commands.align import say_result
 from poseda_cli.commands.console import Console
-from poseda_cli.commands.selection import DryRun, Jobs, Out, Overwrite, Quiet, SummaryJson, Verbose
+from poseda_cli.commands.selection import DryRun, Jobs, MaxSize, Out, Overwrite, Quiet, SummaryJson, Verbose
 
 
 def merge(
@@ -21,6 +21,7 @@ def merge(
         ),
     ],
     out: Out,
+    max_size: MaxSize = None,
     overwrite: Overwrite = False,
     jobs: Jobs = None,
     dry_run: DryRun = False,
@@ -36,11 +37,13 @@ def merge(
     from poseda_cli.output import is_output
     from poseda_cli.shard_file import ShardFile
     from poseda_cli.storage.folder import check_free
+    from poseda_cli.storage.limits import Limits
 
     began = time.monotonic()
     console = Console(quiet, verbose)
+    limits = Limits.of(max_size)
     check_free(out, overwrite, is_output, shards)
-    files = [ShardFile(folder) for folder in shards]
+    files = [ShardFile(folder, limits) for folder in shards]
     merged = Merged(files)
     if verbose:
         for file in files:
@@ -48,7 +51,7 @@ def merge(
     if dry_run:
         console.say(f"would write {len(merged):,} poses of {len(files)} shards to {out}")
         if as_json:
-            output = {"files": [], "poses": len(merged), "dropped": merged.dropped}
+            output = {"files": [], "poses": len(merged), **merged.dropped.entries}
             console.result_json({"schema": "poseda.plan/1", **merged.provenance, "output": output})
         return
     written, summary = write_merged(merged, out, overwrite, shards, jobs, console.progress)

@@ -95,7 +95,7 @@ def read_heads(archive: Archive) -> Heads:
     ArchiveError : as `read`
     """
     schema = archive.attributes.get("schema")
-    if np.ndim(schema) or schema != SCHEMA:
+    if schema is None or np.ndim(schema) or schema != SCHEMA:
         raise ArchiveError(archive.name, f"schema {schema}; this poseda reads schema {SCHEMA}. Update poseda.")
     skeleton = _skeleton(archive)
     screen = _screen(archive)

@@ -7,6 +7,7 @@ does. `bb_crop` of the raw test set is left out, which no reader of poses looks 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,9 +20,11 @@ from poseda_cli.errors import UsageError
 from poseda_cli.progress import Progress, silent
 from poseda_cli.published import mpi_inf_3dhp_test_cameras, mpi_inf_3dhp_train_cameras
 from poseda_cli.skeleton import H36M32, MPI_INF_3DHP17, joint_map
+from poseda_cli.storage.folder import new_folder
 from poseda_cli.storage.npz_writer import write_object_npz
 from poseda_cli.synthetic.motions import MOTIONS, perform
 
+SCHEMA = "poseda.sample/1"
 SOURCE_FILE, TARGET_FOLDER = "data_3d_h36m.npz", "mpi_inf_3dhp_test_set"
 CAMERAS = 4
 POSES, TARGET_POSES = 3360, 240
@@ -50,6 +53,23 @@ class _Take(NamedTuple):
     motion: str
     frames: int
     seed: tuple[int, ...]
+
+
+def sample(
+    out: str | os.PathLike[str],
+    poses: int = POSES,
+    target_poses: int = TARGET_POSES,
+    progress: Progress = silent,
+) -> list[Path]:
+    """Write a source and a target into a new folder; parameters, result and errors as in `write_sample`.
+
+    Raises
+    ------
+    OutputError : the folder is there, or the disk refuses; nothing is left behind
+    """
+    with new_folder(Path(out), overwrite=False, ours=lambda folder: False) as folder:
+        written = write_sample(folder, poses, target_poses, progress)
+    return [Path(out) / path.name for path in written]
 
 
 def write_sample(

@@ -51,10 +51,9 @@ WORK = {
     "placing": {
         "placing: depths": ("poseda_cli.global_position:depths_of_block",),
         "placing: where the source is in its images": ("poseda_cli.placement:measure_block",),
-        "placing: drawing targets": ("poseda_cli.placement:draw_targets",),
+        "placing: drawing targets": ("poseda_cli.draws:Draws.targets",),
     },
     "aligning": {
-        "aligning: drawing targets": ("poseda_cli.alignment:draw_targets",),
         "aligning: moving and projecting": (
             "poseda_cli.global_position:root_position",
             "poseda_cli.global_position:move_root",

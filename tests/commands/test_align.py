@@ -81,7 +81,7 @@ def test_every_pose_is_the_papers_formula_on_the_raw_files(poseda, source_file, 
     poseda("align", source_file, "--target", target_folder, "-o", out, "--screen", screen)
     found = columns(out / "augmented.h5")
     world = np.load(source_file, allow_pickle=True)["positions_3d"].item()
-    published = json.loads(poseda("cameras", "--json").stdout)
+    published = json.loads(poseda("cameras", "--json").stdout)["cameras"]
     rigs = {(c["subject"], c["name"]): c for c in published if c["dataset"] == "h36m"}
     source = []
     for subject, actions in world.items():
@@ -339,7 +339,7 @@ def test_a_signal_leaves_leaves_nothing_behind(source_file, target_folder, out, 
 def test_a_closed_pipe_is_no_error(source_file, target_folder, out):
     command = f"{sys.executable} -m poseda_cli cameras --json | head -n 1"
     result = subprocess.run(["bash", "-o", "pipefail", "-c", command], capture_output=True, text=True)
-    assert (result.returncode, result.stdout, result.stderr) == (0, "[\n", "")
+    assert (result.returncode, result.stdout, result.stderr) == (0, "{\n", "")
 
 
 @pytest.mark.parametrize("stream", ["1", "2"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 from pathlib import Path
@@ -55,10 +56,15 @@ def test_json_is_the_summary_with_seconds(poseda, target_folder, out):
     assert list(printed) == ["schema", "version", "options", "source", "output"]
     assert printed["schema"] == "poseda.conversion/1"
     assert printed["source"]["layout"] == "mpi-inf-3dhp-test"
+    # `poseda verify` is what looks at it.
+    assert len(printed["output"].pop("summary_sha256")) == 64
     assert printed["output"] == {
         "files": ["poses.npz"],
         "poses": 240,
         "lost": ["plain does not hold: where the cameras stand"],
+        "sizes": {"poses.npz": (out / "poses.npz").stat().st_size},
+        "sha256": {"poses.npz": hashlib.sha256((out / "poses.npz").read_bytes()).hexdigest()},
+        "summary_sha256": printed["output"]["summary_sha256"],
     }
 
 

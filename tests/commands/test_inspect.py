@@ -17,7 +17,7 @@ from tests.layouts import writers as w
 
 KEYS = {
     "path", "layout", "dataset", "has_3d", "has_2d", "subjects", "actions", "cameras", "sequences", "poses", "joints",
-    "joint_names", "skeleton", "units", "frame", "screen", "invalid_poses", "figures", "problems",
+    "joint_names", "skeleton", "units", "frame", "screen", "invalid_poses", "invalid_examples", "figures", "problems",
 }  # fmt: skip
 MORE = {"paths", "notes", "read_as", "files"}
 

@@ -71,7 +71,7 @@ def write_target(folder):
     for name, frames in (("TS1", 12), ("TS5", 9)):
         poses = w.mpi_view(frames, "Walking", 40 + frames)
         if name == "TS1":
-            poses[-4:, :, 2] -= 3300
+            poses[-4:, :, 2] -= 3200
         w.write_d3(folder / name / "annot_data.mat", poses, w.MPI_LENSES[name], np.ones(frames))
     return folder
 

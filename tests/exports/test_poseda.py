@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import sys
 import threading
@@ -12,9 +11,7 @@ import h5py
 import numpy as np
 import pytest
 
-import poseda_cli as poseda
 from poseda_cli.conversion import Conversion
-from poseda_cli.errors import OutputError
 from poseda_cli.exports.poseda import DTYPES, write
 from tests import datasets
 from tests.paper import pinhole
@@ -89,16 +86,3 @@ def test_a_disk_that_takes_no_more(kilobytes, source_file, target_folder, tmp_pa
     assert result.returncode == 4
     assert result.stderr == f"error: {tmp_path}/out: not written, file too large. Nothing was left behind.\n"
     assert list(tmp_path.iterdir()) == []
-
-
-def test_a_disk_that_is_too_small_is_refused_before_anything_is_written(tmp_path, monkeypatch):
-    aligned = poseda.align(datasets.source(), datasets.target())
-    # 240 rows of 17 x 5 float32 and 18 bytes, and a MiB for what is not rows.
-    needed = 240 * (17 * 5 * 4 + 18) + 2**20
-    usage = shutil.disk_usage(tmp_path)
-    monkeypatch.setattr("shutil.disk_usage", lambda folder: usage._replace(free=needed - 1))
-    with pytest.raises(OutputError, match=f"{needed:,} bytes are needed, {needed - 1:,} are free. Nothing was left"):
-        poseda.write(aligned, tmp_path / "out")
-    assert not list(tmp_path.iterdir())
-    monkeypatch.setattr("shutil.disk_usage", lambda folder: usage._replace(free=needed))
-    poseda.write(aligned, tmp_path / "out")

@@ -62,3 +62,11 @@ def test_no_frames():
     columns = Columns(0, H36M32, has_3d=True)
     assert expand(columns, "S9", "Walking", w.motion(3)[:0], cameras()) == [slice(0, 0)] * 4
     assert columns.sequences == ()
+
+
+def test_signalling_nan_is_a_nan_without_a_warning():
+    world = w.motion(3, seed=6)
+    world[1, 4, 2] = np.array(0x7FA00000, np.uint32).view(np.float32)  # a flipped bit makes such a number
+    columns = Columns(3, H36M32, has_3d=True)
+    expand(columns, "S9", "Walking", world, cameras()[:1])
+    assert np.isnan(columns.poses_3d).any((1, 2)).tolist() == [False, True, False]

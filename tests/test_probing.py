@@ -10,7 +10,7 @@ from poseda_cli.cameras import Camera, Intrinsics
 from poseda_cli.dataset import InputFile, Origin, PoseDataset, Sequence
 from poseda_cli.errors import InputError, SkeletonError, UsageError
 from poseda_cli.options import AlignOptions
-from poseda_cli.probe import VARIANTS, Probe, Row, Scores, probe
+from poseda_cli.probing import VARIANTS, Probe, Row, Scores, probe
 from poseda_cli.skeleton import H36M16, H36M17, MPI_INF_3DHP17
 from poseda_cli.synthetic.motions import MOTIONS, perform
 from tests import datasets
