@@ -115,7 +115,8 @@ class Alignment:
         """The poses of the output, in order; of a shard without any one empty chunk."""
         self._fit = Fit()
         if not len(self):
-            yield self._aligned_chunk(0, Piece(0, 0, 0), 0, self.source.load(0, 0), np.empty(0, np.float32))
+            first = self.placement.pieces[0]._replace(copy=0)
+            yield self._aligned_chunk(0, first, 0, self.source.load(0, 0), np.empty(0, np.float32))
         done = 0
         placement = self.placement
         for piece, depths, motions in zip(placement.pieces, placement.depths, placement.motions, strict=True):

@@ -47,20 +47,22 @@ class Changes(NamedTuple):
         if self.rotations is None and self.bodies is None:
             return major
         root = major[skeleton.root]
-        relative: Floats = major - root
-        # In this order or the other: bones keep their directions.
-        if self.bodies is not None:
-            relative = scaled(relative, skeleton, self.bodies)
-        if self.rotations is not None:
-            relative = viewpoint.turned(relative, self.rotations)
-        relative += root
+        with np.errstate(invalid="ignore", over="ignore"):  # of poses that are left out
+            relative: Floats = major - root
+            # In this order or the other: bones keep their directions.
+            if self.bodies is not None:
+                relative = scaled(relative, skeleton, self.bodies)
+            if self.rotations is not None:
+                relative = viewpoint.turned(relative, self.rotations)
+            relative += root
         return relative
 
     def moved(self, roots: Floats) -> Floats:
         """Where roots are on their way through the turned world, in which taller people make longer steps; (3, B)."""
-        if self.bodies is not None:
-            roots = roots * self.bodies[HEIGHT]
-        return roots if self.rotations is None else viewpoint.turned(roots[None], self.rotations)[0]
+        with np.errstate(invalid="ignore", over="ignore"):
+            if self.bodies is not None:
+                roots = roots * self.bodies[HEIGHT]
+            return roots if self.rotations is None else viewpoint.turned(roots[None], self.rotations)[0]
 
 
 UNCHANGED = Changes(None, None)
@@ -121,9 +123,9 @@ class Augmentation:
 
     def bodies(self, copy: int, sequences: NDArray[np.intp]) -> NDArray[np.float32]:
         """(10, n) of some sequences of the source; all cameras see the same body."""
-        count = int(self._bodies.max(initial=-1)) + 1
-        drawn = draw_bodies(count, self._options.bones, self._options.seed, copy)
-        return drawn[:, self._bodies[sequences]]
+        numbers = self._bodies[sequences]
+        first, last = (int(numbers.min()), int(numbers.max()) + 1) if len(numbers) else (0, 0)
+        return draw_bodies(first, last, self._options.bones, self._options.seed, copy)[:, numbers - first]
 
     def _rotations(
         self, start: int, stop: int, copy: int, cameras: NDArray[np.uint16], target_cameras: NDArray[np.uint16]
@@ -156,7 +158,14 @@ def _target_ups(target: TargetPoses, options: AlignOptions) -> Floats:
 
 
 def _check_source(source: PoseHeads, ups: Floats) -> None:
-    if unknown := [camera.name for camera, up in zip(source.cameras, ups, strict=True) if np.isnan(up).any()]:
+    names = {sequence.camera for sequence in source.sequences}
+    # A part of a data set has all of its cameras still; some layouts call what sequences say otherwise.
+    named = names <= {camera.name for camera in source.cameras}
+    if unknown := [
+        camera.name
+        for camera, up in zip(source.cameras, ups, strict=True)
+        if np.isnan(up).any() and (camera.name in names or not named)
+    ]:
         raise InputError(
             f"{source.title}: --view match needs to know where up is for the source's cameras, and neither the archive "
             f"nor the published tables say it of {listed(unknown, most=4)}. --view jitter needs nothing."

@@ -1,7 +1,7 @@
 """Other bodies in the same poses: bones longer or shorter, joint angles as they are.
 
 A body is a column of factors: one for each limb, left and right alike, and a last one for all of it. A person's bones
-do not change from frame to frame: a body is drawn for each sequence and copy.
+do not change from frame to frame, nor from camera to camera: a body is drawn for each subject, action and copy.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poseda_cli.cameras import Floats
+from poseda_cli.random_streams import Stream, normal
 from poseda_cli.skeleton import Skeleton
-from poseda_cli.streams import Stream, normal
 
 # Of each limb the joints that its bones end at, by the names of Human3.6M's 17. Where there is no Neck/Nose, as in
 # h36m16, the head's bone is that from the thorax.
@@ -31,21 +31,21 @@ FACTORS = (*LIMBS, "height")
 _LIMB_OF = {joint: row for row, joints in enumerate(LIMBS.values()) for joint in joints}
 
 
-def draw_bodies(count: int, deviation: float, seed: int = 0, copy: int = 0) -> NDArray[np.float32]:
-    """Bodies of the first sequences of a source.
+def draw_bodies(start: int, stop: int, deviation: float, seed: int = 0, copy: int = 0) -> NDArray[np.float32]:
+    """Bodies start to stop of a source.
 
     Parameters
     ----------
-    count : how many sequences
+    start, stop : numbers of bodies
     deviation : standard deviation of each factor's logarithm; its median is 1
     seed, copy : which draw; not negative
 
     Returns
     -------
-    (10, count) factors in the order of FACTORS; each depends on its own sequence, seed and copy alone
+    (10, stop - start) factors in the order of FACTORS; each depends on its own number, seed and copy alone
     """
-    numbers = normal(Stream.BONES, 0, count * len(FACTORS), seed, copy)
-    return np.exp(deviation * numbers).astype(np.float32).reshape(count, len(FACTORS)).T
+    numbers = normal(Stream.BONES, start * len(FACTORS), stop * len(FACTORS), seed, copy)
+    return np.exp(deviation * numbers).astype(np.float32).reshape(stop - start, len(FACTORS)).T
 
 
 def scaled(relative: Floats, skeleton: Skeleton, bodies: Floats) -> Floats:

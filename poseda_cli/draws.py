@@ -30,6 +30,11 @@ class Draws:
         found: NDArray[np.int64] = self.each(start, stop, lambda a, b: draw_targets(a, b, *self._how(copy)))
         return found
 
+    def targets_of_clips(self, copy: int) -> NDArray[np.int64]:
+        """(K,) which target each clip gets."""
+        assert self.clips is not None
+        return draw_targets(0, len(self.clips), *self._how(copy))
+
     def each(self, start: int, stop: int, draw: Callable[[int, int], NDArray[Any]]) -> NDArray[Any]:
         """(stop - start,) what `draw` gives for each of some rows, or for its clip, by their numbers."""
         if self.clips is None:

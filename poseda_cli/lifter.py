@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from poseda_cli.blocks import BLOCK
 from poseda_cli.cameras import Floats
-from poseda_cli.streams import Stream, normal
+from poseda_cli.random_streams import Stream, normal
 
 FEATURES = 1024
 # How far the random directions spread the inputs, beside biases of standard deviation 1: 2 does better than 1 by 2 mm,

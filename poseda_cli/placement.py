@@ -41,6 +41,8 @@ from poseda_cli.validity import (
 from poseda_cli.viewpoint import views_of
 
 UNALIGNED = -1
+# Of a pose that is one, see `global_position.depths_of_block`.
+LIMITS = LEAST_EXTENT, MOST_EXTENT, MOST_DISTANCE
 # Copies gone through at once.
 TOGETHER = 8
 
@@ -287,25 +289,28 @@ class _Placing:
         skeleton, block = self._part.dataset.skeleton, major[..., start - first : stop - first]
         changes = met.changes.of(rows)
         changed = block if stays else changes.made(block, skeleton)
-        z, nearest = gpa.depths_of_block(
-            changed,
-            self._target.boxes[drawn, :DEPTH],
-            self._target.normalised[self._target.camera[drawn]],
-            skeleton.root,
-            self._joints,
-            kind,
-            LEAST_EXTENT,
-            MOST_EXTENT,
-            MOST_DISTANCE,
-        )
-        met.valid[rows] = np.isfinite(z)
+        if changed is block:
+            z, nearest = self._depths_of(block, drawn, kind, *LIMITS)
+            met.valid[rows] = np.isfinite(z)
+        else:
+            # As read: what is done to a pose differs from copy to copy, and makes none invalid.
+            met.valid[rows] = np.isfinite(self._depths_of(block, drawn, "weak", *LIMITS)[0])
+            z, nearest = self._depths_of(changed, drawn, kind)
         if stays:
             ahead = major[:, 2, start - first : stop - first].min(0) > 0
             met.depth[rows] = np.where(met.valid[rows] & ahead, 0, np.nan)
         else:
-            met.depth[rows] = np.where(nearest > 0, z, np.nan)
+            met.depth[rows] = np.where(met.valid[rows] & (nearest > 0), z, np.nan)
         if met.frames:
             met.frames.look(rows, changed, changes.moved(block[skeleton.root]), skeleton.root)
+
+    def _depths_of(
+        self, major: Floats, drawn: NDArray[np.int64], kind: gpa.Depth, *limits: float
+    ) -> tuple[Floats, Floats]:
+        """As `global_position.depths_of_block`, before the targets drawn."""
+        boxes = self._target.boxes[drawn, :DEPTH]
+        lenses = self._target.normalised[self._target.camera[drawn]]
+        return gpa.depths_of_block(major, boxes, lenses, self._part.dataset.skeleton.root, self._joints, kind, *limits)
 
     def _keep(self, met: _Meeting, start: int) -> None:
         self._invalid[met.number] += int((~met.valid).sum())

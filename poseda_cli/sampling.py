@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from poseda_cli.dataset import COLUMNS, PoseDataset, PoseHeads, Span
-from poseda_cli.streams import Stream, uniform
+from poseda_cli.random_streams import Stream, uniform
 
 
 def sample(source: PoseHeads, count: int, seed: int = 0) -> PoseDataset:

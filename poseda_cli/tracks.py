@@ -25,8 +25,7 @@ class Tracks:
     def __init__(self, draws: Draws, copy: int, target: TargetPoses) -> None:
         assert draws.clips is not None
         self._clips = clips = draws.clips
-        # Of each clip that of its first row.
-        drawn = draws.targets(0, int(clips.starts[-1]), copy)[clips.starts[:-1]]
+        drawn = draws.targets_of_clips(copy)
         camera = target.camera[drawn]
         self._directions = directions_of(target.boxes[drawn, :DEPTH], target.normalised[camera])
         self.tangents = tangents_of(target.dataset.intrinsics[camera], self._directions)
@@ -76,9 +75,9 @@ class Frames:
         roots : (3, B) where their roots are, turned and scaled
         root : index of the pelvis
         """
-        reaches = major[:, 2].min(0) - major[root, 2]
         self._roots[:, rows] = roots
         with np.errstate(invalid="ignore", over="ignore"):  # of poses that are left out
+            reaches = major[:, 2].min(0) - major[root, 2]
             measures = measure_motion(roots, reaches, self._tracks.tangents[:, self._clips[rows]])
         self._measures[:, rows] = measures
 

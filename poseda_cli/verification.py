@@ -33,6 +33,7 @@ LARGEST_SUMMARY = 1 << 26
 ROW_BY_ROW = ("plain", "poseaug-test", "mmpose", "pstmo")
 # Options by which a pose is not the source's any more but for its place.
 TURNING = ("view", "yaw", "bones")
+CHANGED = "the viewpoint or the bones were changed"
 # What a summary says in decimal digits of what was measured in single precision.
 CLOSE = 1e-5
 REDO = "write it again"
@@ -385,10 +386,13 @@ class _Looking:
     def _poses(self, found: Findings, expected: Expected) -> str:
         if found.bodies.looked:
             same = "poses relative to their roots are" if expected.alignment else "poses are"
-            return _told([found.bodies], f"{same} the source's")
+            text = _told([found.bodies], f"{same} the source's")
+            if not expected.rigid and found.aligned:
+                raise _UncheckedError(f"{CHANGED}; of the unaligned ones, {text}")
+            return text
         if expected.source is None:
             raise _UncheckedError("the source is not at hand")
-        raise _UncheckedError("the viewpoint or the bones were changed" if not expected.rigid else "no row")
+        raise _UncheckedError(CHANGED if not expected.rigid else "no row")
 
     def _pairs(self, found: Findings, expected: Expected) -> str:
         if found.pairs.looked:

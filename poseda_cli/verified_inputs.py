@@ -62,16 +62,21 @@ def find_inputs(side: Mapping[str, Any], folder: Path, given: Sequence[Path], pr
     roots = roots or [_absolute(folder).parent, Path()]
     names = dict(zip(side["paths"], side["sha256"], strict=True))
     files = {path.name: path for path in given if path.is_file()}
-    places = {
-        name: next((root / name for root in roots if (root / name).is_file()), files.get(Path(name).name))
-        for name in names
-    }
-    found = {name: place for name, place in places.items() if place is not None}
+    found: dict[str, list[Path]] = {}
+    for name in names:
+        candidates = {(root / name).resolve(): root / name for root in roots if (root / name).is_file()}
+        other = files.get(Path(name).name)
+        found[name] = list(candidates.values()) or ([] if other is None else [other])
+    places: dict[str, Path | None] = {name: there[0] if there else None for name, there in found.items()}
     changed = []
-    with progress("checksums", bytes_of(found.values()), BYTES) as advance:
-        for name, place in found.items():
-            if input_file(LocalFile(place, name), advance).sha256 != names[name]:
+    with progress("checksums", bytes_of(place for there in found.values() for place in there), BYTES) as advance:
+        for name, there in found.items():
+            # Archives of different origin have the same names: one that is another file hides no right one.
+            same = (place for place in there if input_file(LocalFile(place, name), advance).sha256 == names[name])
+            right = next(same, None)
+            if there and right is None:
                 changed.append(name)
+            places[name] = right or places[name]
     return Inputs(places, changed)
 
 

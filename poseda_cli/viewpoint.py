@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poseda_cli.cameras import Camera, Floats
+from poseda_cli.random_streams import Stream, normal, uniform
 from poseda_cli.skeleton import Skeleton
-from poseda_cli.streams import Stream, normal, uniform
 
 # Up in the world that the extrinsics of a data set speak of.
 WORLD_UP = {"h36m": (0.0, 0.0, 1.0), "mpi_inf_3dhp": (0.0, 1.0, 0.0)}

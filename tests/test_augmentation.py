@@ -8,7 +8,7 @@ from functools import partial
 import h5py
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
@@ -189,6 +189,56 @@ def test_shards_merge_to_the_same_bytes(options, tmp_path):
         assert (tmp_path / "merged" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
 
 
+@pytest.mark.parametrize("options", OPTIONS[:2])
+def test_a_shard_without_a_valid_pose(options, tmp_path):
+    before = source()
+    poses = before.poses_3d.copy()
+    poses[100:160] = np.nan
+    before = dataclasses.replace(before, poses_3d=poses)
+    shard = poseda.align(before, target(), **options, shard=(13, 24))
+    assert len(shard) == len(shard.rotation) == len(shard.sequences) == 0
+
+
+def test_which_poses_are_invalid_does_not_depend_on_what_is_done_to_them(tmp_path):
+    before = source()
+    poses = before.poses_3d.copy()
+    poses[::7] *= 90 / np.ptp(poses[::7], axis=1).max(1)[:, None, None]  # some bodies make 100 m of it, others do not
+    poses[3] *= 200 / np.ptp(poses[3], axis=0).max()
+    before = dataclasses.replace(before, poses_3d=poses)
+    options = {"bones": 0.5, "copies": 3, "include_source": True}
+    whole = poseda.align(before, target(), **options)
+    assert whole.summary["output"]["dropped_why"]["source_invalid"] == {"too large": 1}
+    assert whole.summary["output"]["dropped"]["behind_camera"] == 4 * (len(before) - 1) - len(whole)
+    poseda.write(whole, tmp_path / "whole")
+    assert poseda.verify(tmp_path / "whole").ok
+    for number in range(1, 6):
+        poseda.write(poseda.align(before, target(), **options, shard=(number, 5)), tmp_path / f"shard {number}")
+    merge(tmp_path.glob("shard *"), tmp_path / "merged")
+    for name in ("augmented.h5", "summary.json"):
+        assert (tmp_path / "merged" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("options", OPTIONS)
+def test_infinite_poses_are_left_out_without_a_word(options):
+    before = source()
+    poses = before.poses_3d.copy()
+    poses[::9, 5], poses[1::9], poses[2::9, ROOT] = np.inf, -np.inf, np.finfo(np.float32).max
+    aligned = poseda.align(dataclasses.replace(before, poses_3d=poses), target(), **options)
+    assert aligned.summary["output"]["dropped_why"]["source_invalid"] == {"not finite": 54, "too large": 27}
+    assert not set(aligned.source_index % 9) & {0, 1, 2}
+
+
+def test_up_has_to_be_known_for_cameras_that_are_used():
+    known = source()
+    unknown = dataclasses.replace(known.cameras[1], rotation=None)
+    before = dataclasses.replace(known, cameras=(known.cameras[0], unknown))
+    aligned = poseda.align(before.select(cameras=["left"]), target(), view="match")
+    assert len(aligned) == len(known) / 2
+    with pytest.raises(InputError, match="say it of right. --view jitter"):
+        poseda.align(before, target(), view="match")
+
+
 def test_what_was_done_is_stored_and_the_poses_are_read_again(tmp_path):
     aligned = poseda.align(source(), target(), view="match", bones=0.1, include_source=True)
     poseda.write(aligned, tmp_path / "out", compression="fast")
@@ -266,6 +316,7 @@ def jumps(poses):
     return np.linalg.norm(np.diff(poses[:, ROOT].astype(np.float64), axis=0), axis=1)
 
 
+@settings(deadline=None)
 @given(st.sampled_from([1, 2, 3, 5, 8, 19, 20, 21, 243, None]), st.sampled_from(["none", "match"]))
 def test_roots_move_as_in_the_source_or_less(clip, view):
     before, after = walking(), target()

@@ -49,7 +49,7 @@ def lengths(vectors):
 @settings(deadline=None, max_examples=25)
 @given(seed=st.integers(0, 2**32), deviation=st.floats(0, 0.4))
 def test_bones_are_as_long_as_their_limb_and_the_body_say_and_point_where_they_did(skeleton, seed, deviation):
-    poses, drawn = bodies(skeleton), draw_bodies(100, deviation, seed)
+    poses, drawn = bodies(skeleton), draw_bodies(0, 100, deviation, seed)
     before = poses.copy()
     found = scaled(poses, skeleton, drawn)
     np.testing.assert_array_equal(poses, before)
@@ -66,7 +66,8 @@ def test_bones_are_as_long_as_their_limb_and_the_body_say_and_point_where_they_d
 @pytest.mark.parametrize("skeleton", SKELETONS)
 def test_left_and_right_change_alike(skeleton):
     poses = bodies(skeleton)
-    old, new = lengths(bones(poses, skeleton)), lengths(bones(scaled(poses, skeleton, draw_bodies(100, 0.2)), skeleton))
+    changed = scaled(poses, skeleton, draw_bodies(0, 100, 0.2))
+    old, new = lengths(bones(poses, skeleton)), lengths(bones(changed, skeleton))
     pairs = [ends for ends in old if ends[1].startswith("R")]
     assert len(pairs) == 6
     for parent, joint in pairs:
@@ -80,7 +81,7 @@ def test_left_and_right_change_alike(skeleton):
 @settings(deadline=None, max_examples=25)
 @given(seed=st.integers(0, 2**32), deviation=st.floats(0, 0.4))
 def test_the_inverse_factors_give_the_source_back(skeleton, seed, deviation):
-    poses, drawn = bodies(skeleton), draw_bodies(100, deviation, seed)
+    poses, drawn = bodies(skeleton), draw_bodies(0, 100, deviation, seed)
     np.testing.assert_allclose(scaled(scaled(poses, skeleton, drawn), skeleton, 1 / drawn), poses, atol=3e-6)
 
 
@@ -108,7 +109,7 @@ def test_every_joint_but_the_root_ends_a_bone_of_one_limb():
 
 
 def test_factors_are_log_normal_and_know_nothing_of_each_other():
-    drawn = np.log(draw_bodies(20_000, 0.1, 6).astype(float))
+    drawn = np.log(draw_bodies(0, 20_000, 0.1, 6).astype(float))
     assert drawn.shape == (10, 20_000)
     for row in drawn:
         assert stats.kstest(row, stats.norm(0, 0.1).cdf).pvalue > 1e-4
@@ -117,20 +118,21 @@ def test_factors_are_log_normal_and_know_nothing_of_each_other():
 
 
 def test_a_sequences_body_does_not_depend_on_how_many_there_are():
-    few, many = draw_bodies(7, 0.1, 3, 2), draw_bodies(500, 0.1, 3, 2)
+    few, many = draw_bodies(0, 7, 0.1, 3, 2), draw_bodies(0, 500, 0.1, 3, 2)
     np.testing.assert_array_equal(few, many[:, :7])
-    assert not (draw_bodies(7, 0.1, 3, 1) == few).any() and not (draw_bodies(7, 0.1, 4, 2) == few).any()
+    np.testing.assert_array_equal(draw_bodies(123, 321, 0.1, 3, 2), many[:, 123:321])
+    assert not (draw_bodies(0, 7, 0.1, 3, 1) == few).any() and not (draw_bodies(0, 7, 0.1, 4, 2) == few).any()
 
 
 def test_no_deviation_no_change():
-    assert (draw_bodies(50, 0.0) == 1).all()
+    assert (draw_bodies(0, 50, 0.0) == 1).all()
 
 
 def test_a_pose_that_is_not_finite_disturbs_no_other():
     poses = bodies(H36M17)
     broken = poses.copy()
     broken[5, 1, 3] = np.nan
-    drawn = draw_bodies(100, 0.1)
+    drawn = draw_bodies(0, 100, 0.1)
     found, clean = scaled(broken, H36M17, drawn), scaled(poses, H36M17, drawn)
     assert np.isnan(found[..., 3]).any()
     rest = np.arange(100) != 3

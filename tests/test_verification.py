@@ -126,6 +126,19 @@ def test_what_is_not_done_again_is_said(inputs, sides, tmp_path, options, unchec
     assert_sound(poseda.verify(tmp_path / "out", source=[inputs], target=[inputs]), *unchecked)
 
 
+@pytest.mark.parametrize("options", [{"view": "jitter"}, {"bones": 0.05}], ids=str)
+def test_unaligned_poses_do_not_vouch_for_those_that_were_changed(inputs, sides, tmp_path, options):
+    poseda.write(poseda.align(*sides, include_source=True, **options), tmp_path / "out")
+    found = poseda.verify(tmp_path / "out", source=[inputs / "source.npz"], target=[inputs])
+    assert_sound(found, "poses")
+    assert "of the unaligned ones" in next(check.detail for check in found.checks if check.check == "poses")
+    with h5py.File(tmp_path / "out" / "augmented.h5", "r+") as file:
+        rows = file["target_index"][:] < 0
+        file["poses_3d"][int(np.flatnonzero(rows)[0])] += 1
+    rehash(tmp_path / "out")
+    assert "poses" in failed(poseda.verify(tmp_path / "out", source=[inputs / "source.npz"], target=[inputs]))
+
+
 @pytest.mark.parametrize("layout", ["poseda", "plain", "mmpose", "pstmo"])
 def test_an_untouched_conversion_passes(inputs, tmp_path, layout):
     poseda.convert(inputs / "target.npz", tmp_path / "out", layout)
@@ -328,6 +341,15 @@ def test_inputs_are_looked_for_beside_the_output_here_and_where_they_are_said_to
     assert_sound(poseda.verify(out))
     found = poseda.verify(out, source=[tmp_path])
     assert "not in" in failed(found)["source"]
+
+
+def test_another_file_of_the_name_beside_the_output_hides_not_the_right_one_here(out, tmp_path, monkeypatch):
+    (tmp_path / "here").mkdir()
+    (tmp_path / "source.npz").rename(tmp_path / "here" / "source.npz")
+    shutil.copy(tmp_path / "target.npz", tmp_path / "source.npz")
+    assert set(failed(poseda.verify(out))) == {"source"}
+    monkeypatch.chdir(tmp_path / "here")
+    assert_sound(poseda.verify(out))
 
 
 def test_another_target_in_the_place_of_the_target(out, tmp_path):

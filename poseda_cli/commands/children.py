@@ -94,11 +94,12 @@ class Children:
 
     def _over(self, child: int) -> int:
         """Wait for a child that says no more; how it ended."""
-        pipe = self._pipes[child]
-        _, status = os.waitpid(child, 0)
-        del self._pipes[child]
-        self._selector.unregister(pipe)
-        os.close(pipe)
+        # Or a signal might come between, and a process that is no more be waited for again.
+        with _undisturbed():
+            _, status = os.waitpid(child, 0)
+            pipe = self._pipes.pop(child)
+            self._selector.unregister(pipe)
+            os.close(pipe)
         return os.waitstatus_to_exitcode(status)
 
     def end(self) -> None:

@@ -194,7 +194,8 @@ def _alignment(found: Entry) -> Iterator[Row]:
     options, pairing = found["options"], found["pairing"]
     yield "  pairing", f"{pairing['kind']}: {PAIRINGS.get(pairing['kind'], 'see --help')}; seed {found['seed']}"
     copies = "1 copy" if pairing["copies"] == 1 else f"{pairing['copies']:,} copies"
-    clips = "" if pairing["clips"] is None else f" in {count_of(pairing['clips'], 'clip')},"
+    length = f" of at most {options['clip']:,} frames" if options.get("clip") else ""
+    clips = "" if pairing["clips"] is None else f" in {count_of(pairing['clips'], 'clip')}{length},"
     line = (
         f"{pairing['source_poses']:,} source poses{clips} in {count_of(pairing['blocks'], 'block')} of the "
         f"{pairing['valid_targets']:,} valid target poses, {copies}"

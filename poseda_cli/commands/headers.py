@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from poseda_cli.errors import ArchiveError
-from poseda_cli.layouts import Look, is_foreign, look
+from poseda_cli.layouts import Look, is_foreign, look, without_summaries
 from poseda_cli.layouts.survey import place
 from poseda_cli.storage.files import LocalFile, printable
 from poseda_cli.storage.limits import DEFAULT, Limits
@@ -68,7 +68,7 @@ def survey_headers(paths: Sequence[Path], layout: str | None = None, limits: Lim
             elif one.file.identity not in seen:
                 seen.add(one.file.identity)
                 found.entries.append(_entry(one, where if len(looks) == 1 else place(one.file)))
-    return found
+    return found._replace(left_out=without_summaries(found.left_out))
 
 
 def members_of(archive: Archive) -> dict[str, dict[str, Any]]:

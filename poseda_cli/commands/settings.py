@@ -107,8 +107,9 @@ def tell_settings(command: Any, ctx: Any, known: Known) -> None:
     elif told := [f"{key.replace('_', ' ')} {value} ({where})" for key, value, where in taken if key not in UNTOLD]:
         tell(f"settings: {', '.join(told)}")
     for name in sorted(_unread(own, known)):
-        near = map(variable_of, nearest(name.removeprefix(PREFIX), sorted(known.of_all())))
-        tell(f"warning: {one_line(name)} is the variable of no option; near it: {listed(near)}.")
+        near = [variable_of(key) for key in nearest(name.removeprefix(PREFIX), sorted(known.of_all()))]
+        hint = f"; near it: {listed(near)}" if near else ""
+        tell(f"warning: {one_line(name)} is the variable of no option{hint}.")
 
 
 def _taken(own: Mapping[str, Any], ctx: Any) -> Iterator[tuple[str, str, str]]:

@@ -35,6 +35,7 @@ QUANTITIES = {
     "root_y": "root y",
     "aspect": "aspect w/h",
     "depth": "depth (m)",
+    "tilt": "tilt (deg)",
 }
 DRAWN = {"scale": "scale", "root_x": "root x", "root_y": "root y"}
 LABEL = max(map(len, QUANTITIES.values()))
@@ -114,6 +115,8 @@ def _distributions(terminal: Terminal, distributions: Entry, view: View) -> Iter
     extras = next((extras for extras in view.extras if terminal.fits(tables[extras])), view.extras[-1])
     yield tables[extras]
     yield f"mean and deviation; {view.distance}" + ("; KS: Kolmogorov-Smirnov" if "ks" in extras else "")
+    if "tilt" in distributions:
+        yield "tilt: how far cameras look down at poses, where that is known"
     drawn = {title: distributions[name]["histogram"] for name, title in DRAWN.items()}
     for row in histogram_rows(terminal, drawn, view.sides, LABEL):
         yield ""
@@ -121,7 +124,9 @@ def _distributions(terminal: Terminal, distributions: Entry, view: View) -> Iter
 
 
 def _table(terminal: Terminal, distributions: Entry, sides: tuple[Side, ...], extras: Sequence[str]) -> Table:
-    names = [name for name in QUANTITIES if any(distributions[name].get(side.name) for side in sides)]
+    # Only poses that were turned have a tilt.
+    present = [name for name in QUANTITIES if name in distributions]
+    names = [name for name in present if any(distributions[name].get(side.name) for side in sides)]
     entries = [distributions[name] for name in names]
     formats = [moments_format(entry.get(side.name, {}) for side in sides) for entry in entries]
     table = terminal.new_table()

@@ -139,10 +139,8 @@ def find(
     seen: dict[object, str] = {}
     for path in paths:
         found, unknown = _recognised(path, look(path, layout, limits), layout)
-        # Beside our own data files lies a summary, which is none.
-        unknown = [name for name in unknown if PurePath(name).name != "summary.json"]
-        if unknown:
-            notes.append(f"left out, as no archive of poses: {listed(unknown, most=5)}")
+        if unexpected := without_summaries(unknown):
+            notes.append(f"left out, as no archive of poses: {listed(unexpected, most=5)}")
         for archive, name in found:
             identity = archive.file.identity
             if identity in seen:
@@ -337,6 +335,11 @@ def is_foreign(error: ArchiveError, layout: str | None) -> bool:
     A damaged archive is not: leaving that out would lose data in silence.
     """
     return isinstance(error, (UnknownLayoutError, ForeignFileError, *((MissingExtraError,) if layout else ())))
+
+
+def without_summaries(names: Sequence[str]) -> list[str]:
+    """Names of files that are left out, but for the summary that lies beside our own data files."""
+    return [name for name in names if PurePath(name).name != "summary.json"]
 
 
 def _recognised(path: Path, looks: list[Look], layout: str | None) -> tuple[list[tuple[Archive, str]], list[str]]:

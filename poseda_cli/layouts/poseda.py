@@ -5,7 +5,8 @@ position; `poses_2d` (N, J, 2) float32, linear projection with the pose's camera
 `camera` (N,) uint16, row of `cameras` (name, width, height, fx, fy, cx, cy in pixels, distortion k and
 p, NaN and 0 where not known); `source_index`, `target_index` (N,) int64, rows of source and target as read,
 -1 for none; `sequences` (subject, action, camera, copy, start, length), consecutive rows in the
-source's order, copy -1 for poses that were not aligned.
+source's order, copy -1 for poses that were not aligned; with --view also `rotation` (N, 4) float32, the unit
+quaternion (w, x, y, z), camera space, that each pose was turned by about its root.
 
 Root attributes: schema, layout, joint_names, parents, root, units, screen, skeleton, provenance (JSON:
 version, options, seed, inputs). The group `shard` of a shard's file is there for `poseda merge`.

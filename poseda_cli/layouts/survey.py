@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from poseda_cli.dataset import PoseDataset
 from poseda_cli.errors import ArchiveError, InputError, listed
-from poseda_cli.layouts import Look, files_beside, is_foreign, layout_module, look, read_groups
+from poseda_cli.layouts import Look, files_beside, is_foreign, layout_module, look, read_groups, without_summaries
 from poseda_cli.progress import Progress, silent
 from poseda_cli.storage.archive import Archive, open_archive
 from poseda_cli.storage.files import File, ZippedFile, printable
@@ -119,8 +119,8 @@ class _Finds:
             self._seen.add(found.file.identity)
             self._sort(found, printable(str(path)) if len(looks) == 1 else place(found.file))
         first = next((self._groups[found.layout] for found in looks if found.layout), None)
-        if first and left_out:
-            first.notes.append(f"left out, as no archive of poses: {listed(left_out, most=5)}")
+        if first and (unexpected := without_summaries(left_out)):
+            first.notes.append(f"left out, as no archive of poses: {listed(unexpected, most=5)}")
         if first and twice:
             first.notes.append(f"given more than once: {listed(twice, most=5)}")
 

@@ -34,7 +34,7 @@ class Claim(NamedTuple):
     """A place that is this run's alone.
 
     temporary : where to make what comes there; not there yet
-    aside : where what lies there may be put while that takes its place; not there either
+    aside : where what lies there may be put while that takes its place, and comes back from; not there either
     """
 
     temporary: Path
@@ -65,9 +65,9 @@ def claimed(target: Path) -> Iterator[Claim]:
         yield claim
     finally:
         try:
-            _clear(claim, descriptor, lock)
+            _clear(claim, target, descriptor, lock)
         except BaseException:  # a signal, of which there are no more
-            _clear(claim, descriptor, lock)
+            _clear(claim, target, descriptor, lock)
             raise
 
 
@@ -133,8 +133,9 @@ def _sign(descriptor: int) -> None:
         os.write(descriptor, f"process {os.getpid()} on {os.uname().nodename}".encode())
 
 
-def _clear(claim: Claim, descriptor: int, lock: Path) -> None:
-    _remove(claim.temporary)
+def _clear(claim: Claim, target: Path, descriptor: int, lock: Path) -> None:
+    with contextlib.suppress(OSError):
+        _clear_away(claim, target)
     _let_go(descriptor, lock)
 
 
@@ -170,20 +171,29 @@ def _taken(target: Path, lock: Path) -> str:
 def _unlocked(target: Path) -> Iterator[Claim]:
     """Without locks nobody can tell what a dead run has left, so each run has names of its own."""
     folder = Path(tempfile.mkdtemp(prefix=".", suffix=".poseda-tmp", dir=target.parent))
+    claim = Claim(folder / "new", folder / "old")
     try:
-        yield Claim(folder / "new", folder / "old")
+        yield claim
     finally:
-        _remove(folder)
+        with contextlib.suppress(OSError):
+            _clear_away(claim, target)
+            folder.rmdir()
 
 
 def _recover(claim: Claim, target: Path) -> None:
-    """Clear away what a run that was killed has left; what it had put aside comes back if nothing took its place."""
-    if os.path.lexists(claim.aside) and not os.path.lexists(target):
-        rename_to_free(claim.aside, target)
+    """Clear away what a run that was killed has left."""
+    _clear_away(claim, target)
     for left in claim:
-        _remove(left)
         if os.path.lexists(left):
             raise OutputError(f"{left}: left there by a run that was killed, and cannot be removed; remove it.")
+
+
+def _clear_away(claim: Claim, target: Path) -> None:
+    """Remove what was made; what was put aside comes back if nothing took its place."""
+    _remove(claim.temporary)
+    if os.path.lexists(claim.aside) and not os.path.lexists(target):
+        rename_to_free(claim.aside, target)
+    _remove(claim.aside)
 
 
 def _remove(folder: Path) -> None:

@@ -180,13 +180,9 @@ def _put_in_place(claim: Claim, target: Path) -> None:
     if not os.path.lexists(target):
         rename_to_free(claim.temporary, target)
     elif not exchange(claim.temporary, target):
-        # The old folder steps aside and goes only once the new one stands; if that fails it comes back.
+        # The old folder steps aside and goes only once the new one stands; if that fails `claimed` brings it back.
         target.rename(claim.aside)
-        try:
-            rename_to_free(claim.temporary, target)
-        except BaseException:
-            claim.aside.rename(target)
-            raise
+        rename_to_free(claim.temporary, target)
     sync_names(target.parent)
     shutil.rmtree(claim.aside, ignore_errors=True)
 

@@ -113,6 +113,12 @@ def test_the_page_has_the_same_numbers(poseda, tmp_path):
         assert part in page
 
 
+def test_the_page_says_how_long_clips_are(poseda):
+    page = " ".join(poseda(*ALIGN, "--pairing", "sequence", "--clip", "27").stdout.split())
+    # 112 sequences of 30 frames: 27 and 3.
+    assert "3,360 source poses in 224 clips of at most 27 frames, in 1 block" in page
+
+
 @pytest.mark.parametrize("columns", [60, 80, 100])
 def test_the_page_is_as_wide_as_the_terminal(columns, tmp_path):
     arguments = ("-m", "poseda_cli", "align", SOURCE, "-t", TARGET, "-o", tmp_path / "out", "--explain", "-q")

@@ -281,6 +281,14 @@ def test_other_files_in_a_folder_are_named_in_a_note(inspected, source_file, tmp
     assert "notes.mat" in note
 
 
+def test_our_own_summary_is_no_other_file(poseda, inspected, source_file, target_folder, tmp_path):
+    poseda("align", source_file, "-t", target_folder, "-o", "out", "-q")
+    (entry,) = inspected(tmp_path / "out")
+    assert entry["layout"] == "poseda"
+    assert not [note for note in entry["notes"] if "left out" in note]
+    assert poseda("inspect", "--headers", "out").stderr == ""
+
+
 def test_archives_that_do_not_go_together(inspected, tmp_path):
     """Two detectors' 2D of the same sequences: each is a data set of its own."""
     w.write_h2(tmp_path / "data_2d_h36m_gt.npz")

@@ -131,6 +131,19 @@ def test_the_table_of_an_alignment(shown):
     assert cells(text, "root y")[1:] == ["-0.186 ± 0.093", "-0.022 ± 0.128", "-0.022 ± 0.128", "0.1639 → 0.0000"]
     assert cells(text, "aspect w/h")[1:] == ["0.378 ± 0.138", "0.332 ± 0.085", "0.384 ± 0.141", "0.0512 → 0.0568"]
     assert cells(text, "depth (m)")[1:] == ["5.13 ± 0.71", "3.85 ± 1.00"]
+    assert "tilt" not in text
+
+
+def test_poses_that_were_turned_have_a_tilt(shown):
+    tilt = {"source": moments(12.651, 1.535), "target": moments(5.996, 5.996), "aligned": moments(5.996, 5.996)}
+    text = shown(in_summary(tilt=tilt))
+    assert "where that is known" in text
+    assert cells(text, "tilt") == [
+        "tilt (deg)",
+        "12.7 ± 1.5",
+        "6.0 ± 6.0",
+        "6.0 ± 6.0",
+    ]
 
 
 def test_numbers_of_a_column_stand_below_each_other(shown):

@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from poseda_cli.errors import OutputError
+from poseda_cli.storage import claim as claim_module
 from poseda_cli.storage import folder as folder_module
 from poseda_cli.storage.folder import check_free, check_free_file, new_file, new_folder
 
@@ -116,6 +117,27 @@ def test_old_folder_comes_back_if_the_new_one_cannot_take_its_place(tmp_path, mo
     monkeypatch.setattr(folder_module, "rename_to_free", fail)
     target = ours(tmp_path / "aligned")
     with pytest.raises(OutputError, match="input/output error"), new_folder(target, True, marked) as folder:
+        write(folder)
+    assert contents(target) == dict.fromkeys(MARKS, "old")
+    assert [path.name for path in tmp_path.iterdir()] == ["aligned"]
+
+
+@pytest.mark.parametrize("locks", [True, False])
+def test_old_folder_comes_back_if_a_signal_comes_just_as_it_has_stepped_aside(locks, tmp_path, monkeypatch):
+    class StoppedError(BaseException):
+        pass
+
+    def rename(source, target, really=Path.rename):
+        really(source, target)
+        if Path(source).name == "aligned":
+            raise StoppedError
+
+    if not locks:
+        monkeypatch.setattr(claim_module, "_locked", lambda lock, target: None)
+    monkeypatch.setattr(folder_module, "exchange", lambda one, other: False)
+    monkeypatch.setattr(Path, "rename", rename)
+    target = ours(tmp_path / "aligned")
+    with pytest.raises(StoppedError), new_folder(target, True, marked) as folder:
         write(folder)
     assert contents(target) == dict.fromkeys(MARKS, "old")
     assert [path.name for path in tmp_path.iterdir()] == ["aligned"]

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from poseda_cli.streams import Stream, normal, uniform
+from poseda_cli.random_streams import Stream, normal, uniform
 
 LIKELY = 1e-3
 
