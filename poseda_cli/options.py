@@ -21,6 +21,7 @@ Pairing = Literal["random", "sequence"]
 View = Literal["none", "match", "jitter"]
 # Degrees. Between 10 and 20 makes no difference to a lifter.
 JITTER = 15.0
+ALL_ROUND = 360.0
 # Standard deviations of the logarithm of a bone's length: beyond, one in six would be 1.6 times as long or more.
 MOST_BONES = 0.5
 
@@ -45,7 +46,7 @@ class AlignOptions:
     intrinsics: Intrinsics | None = None
     view: View = "none"
     jitter: float = JITTER
-    yaw: float = 360.0
+    yaw: float = ALL_ROUND
     target_up: tuple[float, float, float] | None = None
     target_tilt: float | None = None
     bones: float = 0.0
@@ -79,6 +80,8 @@ class AlignOptions:
     def _check_view(self) -> None:
         if not 0 <= self.yaw <= 360:
             raise UsageError(f"--yaw {self.yaw}: expected 0 to 360 degrees.")
+        if self.yaw != ALL_ROUND and self.view == "none":
+            raise UsageError("--yaw: it is for --view match and --view jitter.")
         if not 0 <= self.jitter <= 90:
             raise UsageError(f"--view jitter:{self.jitter}: expected 0 to 90 degrees.")
         up, tilt = self.target_up, self.target_tilt

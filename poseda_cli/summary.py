@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -125,20 +125,27 @@ def summarize(heads: Heads, measures: Measures, jobs: int | None = None, progres
     source = measures.source if measures.in_images else None
     found = distributions(source, measures.target, measures.aligned, jobs, progress)
     tables = {"source": measures.source.measures, "target": measures.target, "aligned": measures.aligned.measures}
-    described = {
-        name: {side: describe(sample_of(_column(table, column, jobs))) for side, table in tables.items()}
-        for name, column in {"depth": DEPTH, **(VIEWS if measures.turned else {})}.items()
-    }
+    depth = {side: describe(sample_of(_column(table, DEPTH, jobs))) for side, table in tables.items()}
+    views = _views(tables, jobs) if measures.turned else {}
     sampled = {side: step for side, table in tables.items() if (step := _step(table)) > 1}
     return {
         "schema": SCHEMA,
         **heads._asdict(),
-        "distributions": {**found.distributions, **described},
+        "distributions": {**found.distributions, "depth": depth, **views},
         "groups": found.groups,
         "outliers": found.outliers,
         "fit": fit(measures.aligned.measures, measures.fit, jobs),
         **({"sampled": sampled} if sampled else {}),
     }
+
+
+def _views(tables: Mapping[str, Table], jobs: int | None) -> dict[str, Any]:
+    """Yaw and tilt of each side, and of how many poses they are known."""
+    found: dict[str, Any] = {}
+    for name, column in VIEWS.items():
+        samples = {side: sample_of(_column(table, column, jobs)) for side, table in tables.items()}
+        found[name] = {side: {"poses": len(sample), **describe(sample)} for side, sample in samples.items()}
+    return found
 
 
 def distributions(

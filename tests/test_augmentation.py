@@ -264,6 +264,10 @@ def test_the_summary_tells_yaw_and_tilt():
     # Uniform over the circle: a standard deviation of 360 / sqrt(12).
     assert found["yaw"]["aligned"]["std"] == pytest.approx(104, abs=12)
     assert "yaw" not in poseda.align(before, after).summary["distributions"]
+    # Of cameras of which it is not known nothing is counted.
+    half = dataclasses.replace(after, cameras=(after.cameras[0], datasets.TARGET_CAMERAS[1]))
+    found = poseda.align(before, half, view="jitter").summary["distributions"]["tilt"]
+    assert (found["target"]["poses"], found["aligned"]["poses"]) == (15, len(before))
 
 
 def test_a_target_of_unknown_cameras_is_refused_with_what_helps():
@@ -288,7 +292,8 @@ def test_a_given_tilt_is_reached(given):
 @pytest.mark.parametrize(
     "options",
     [
-        {"view": "look"}, {"yaw": 400}, {"yaw": -1}, {"view": "jitter", "jitter": 91}, {"target_tilt": 5},
+        {"view": "look"}, {"yaw": 90}, {"view": "match", "yaw": 400}, {"view": "match", "yaw": -1},
+        {"view": "jitter", "jitter": 91}, {"target_tilt": 5},
         {"view": "match", "target_tilt": 5, "target_up": (0, -1, 0)}, {"view": "match", "target_tilt": 95},
         {"view": "match", "target_up": (0, 0, 0)}, {"view": "match", "target_up": (0, float("nan"), 1)},
         {"bones": -0.1}, {"bones": 3}, {"clip": 5}, {"pairing": "sequence", "clip": 0},

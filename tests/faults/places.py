@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+import poseda_cli as poseda
 from tests.conftest import REPO, SAMPLE
 
 State = dict[str, bytes] | None
@@ -21,9 +22,17 @@ def state(folder: Path) -> State:
     return {file.name: file.read_bytes() for file in folder.iterdir()} if folder.is_dir() else None
 
 
-def align(out: Path, *options: object) -> State:
+def small_inputs(folder: Path) -> tuple[str, ...]:
+    """`poseda align` of archives that are read in a moment, for runs by the hundred."""
+    source, target = poseda.read(INPUTS[0]), poseda.read(INPUTS[-1])
+    poseda.write(source.select(subjects=["S1"], stride=8), folder / "source", layout="plain")
+    poseda.write(target.select(subjects=["TS1"]), folder / "target", layout="plain")
+    return ("align", str(folder / "source" / "poses.npz"), "-t", str(folder / "target" / "poses.npz"), "-q")
+
+
+def align(out: Path, *options: object, what: tuple[str, ...] = ALIGN) -> State:
     """What an undisturbed run writes."""
-    command = [sys.executable, "-m", "poseda_cli", *ALIGN, "-o", out, *options]
+    command = [sys.executable, "-m", "poseda_cli", *what, "-o", out, *options]
     subprocess.run(list(map(str, command)), check=True, cwd=REPO, capture_output=True, timeout=60)
     return state(out)
 

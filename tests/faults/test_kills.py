@@ -10,24 +10,29 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.places import ALIGN, State, align, ended, state
+from tests.faults.places import State, align, ended, small_inputs, state
 
 NAMES = {signal.SIGINT: 130, signal.SIGTERM: 143}
 LEFT = {".out.poseda-tmp", ".out.poseda-lock"}
 
 
 @pytest.fixture(scope="module")
-def old(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def small(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, ...]:
+    return small_inputs(tmp_path_factory.mktemp("inputs"))
+
+
+@pytest.fixture(scope="module")
+def old(small: tuple[str, ...], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An output that is there before."""
     folder = tmp_path_factory.mktemp("old") / "out"
-    assert align(folder, "--seed", 1)
+    assert align(folder, "--seed", 1, what=small)
     return folder
 
 
 @pytest.fixture(scope="module")
-def new(tmp_path_factory: pytest.TempPathFactory) -> State:
+def new(small: tuple[str, ...], tmp_path_factory: pytest.TempPathFactory) -> State:
     """What the run that is ended would write."""
-    return align(tmp_path_factory.mktemp("new") / "out", "--seed", 2)
+    return align(tmp_path_factory.mktemp("new") / "out", "--seed", 2, what=small)
 
 
 def prepared(place: Path, old: Path | None) -> Path:
@@ -39,8 +44,8 @@ def prepared(place: Path, old: Path | None) -> Path:
     return place / "out"
 
 
-def command(out: Path) -> list[str]:
-    return [*ALIGN, "-o", str(out), "--seed", "2", "--overwrite"]
+def command(small: tuple[str, ...], out: Path) -> list[str]:
+    return [*small, "-o", str(out), "--seed", "2", "--overwrite"]
 
 
 def beside(out: Path) -> set[str]:
@@ -61,11 +66,11 @@ def checked(out: Path, old: Path | None, new: State, status: int, left: set[str]
     [(False, signal.SIGKILL), (True, signal.SIGKILL), (True, signal.SIGTERM)],
     ids=["kill, nothing there", "kill, overwrite", "term, overwrite"],
 )
-def test_at_each_call_that_changes_the_disk(existed, number, old, new, tmp_path):
+def test_at_each_call_that_changes_the_disk(existed, number, small, old, new, tmp_path):
     before = old if existed else None
     place = tmp_path / "place"
     out = prepared(place, before)
-    whole = {"arguments": command(out), "place": str(place), "signal": int(number), "point": -1}
+    whole = {"arguments": command(small, out), "place": str(place), "signal": int(number), "point": -1}
     ((_, result),) = ended([whole], tmp_path)
     assert state(out) == new and list(place.iterdir()) == [out]
     calls = result["calls"]
@@ -88,13 +93,13 @@ def test_at_each_call_that_changes_the_disk(existed, number, old, new, tmp_path)
 
 
 @pytest.mark.parametrize("existed", [False, True], ids=["nothing there", "overwrite"])
-def test_at_random_moments(existed, old, new, tmp_path):
+def test_at_random_moments(existed, small, old, new, tmp_path):
     before, place = old if existed else None, tmp_path / "place"
     moments = random.Random(6)
     signals = [signal.SIGKILL, signal.SIGTERM, signal.SIGINT]
     out = prepared(place, before)
     cases = [
-        {"arguments": command(out), "signal": int(signals[n % 3]), "seconds": moments.uniform(0.01, 0.3)}
+        {"arguments": command(small, out), "signal": int(signals[n % 3]), "seconds": moments.uniform(0.005, 0.15)}
         for n in range(51)
     ]
     ends, left = set(), set()
@@ -109,7 +114,7 @@ def test_at_random_moments(existed, old, new, tmp_path):
         if before:
             shutil.copytree(before, out)
     assert {-signal.SIGKILL, 130, 143} <= ends
-    assert align(out, "--seed", 2, "--overwrite") == new
+    assert align(out, "--seed", 2, "--overwrite", what=small) == new
     assert list(place.iterdir()) == [out]
 
 
