@@ -151,6 +151,25 @@ def test_bones_are_scaled_by_the_factors_that_are_kept():
     assert abs(np.log(aligned.bodies).std() - 0.1) < 0.02
 
 
+@pytest.mark.parametrize(("export", "skeleton"), [("videopose3d", "h36m17"), ("poseaug", "h36m16")])
+def test_videopose3d_gets_a_3d_file_with_these_bones(export, skeleton, tmp_path):
+    before = poseda.read(SAMPLE / "data_3d_h36m.npz")
+    chosen = before.select(subjects=["S1", "S5"])
+    aligned = poseda.align(chosen, poseda.read(SAMPLE / "mpi_inf_3dhp_test_set"), bones=0.1)
+    poseda.write(dataclasses.replace(aligned, whole=before), tmp_path / "out", layout=export)
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        "data_2d_h36m_gpa.npz", "data_3d_h36m.npz", "summary.json",
+    ]  # fmt: skip
+    written = poseda.read(tmp_path / "out" / "data_3d_h36m.npz")
+    # In world space and back, in single precision; what was not aligned has the bones that it had.
+    found, rows = relative(written.poses_3d), len(aligned)
+    np.testing.assert_allclose(found[:rows], relative(aligned.poses_3d), atol=1e-5)
+    np.testing.assert_allclose(found[rows:], relative(before.poses_3d)[rows:], atol=1e-5)
+    np.testing.assert_allclose(written.poses_3d[:, ROOT], before.poses_3d[:, ROOT], atol=1e-5)
+    points = poseda.read(tmp_path / "out" / "data_2d_h36m_gpa.npz")
+    assert (points.skeleton.name, len(points)) == (skeleton, len(before))
+
+
 def test_directions_of_bones_stay():
     before = source()
     aligned = poseda.align(before, target(), bones=0.3)
@@ -388,6 +407,7 @@ def test_on_the_command_line(poseda, tmp_path, source_file, target_folder):
         assert said in align("-o", "c", *options, code=2).stderr
     for export in ("videopose3d", "poseaug"):
         assert "one 3D pose for all four cameras" in align("-o", "c", "--view", "jitter", "--to", export, code=3).stderr
-        assert "whose bones --bones changes" in align("-o", "c", "--bones", "0.1", "--to", export, code=3).stderr
+        twice = align("-o", "c", "--bones", "0.1", "--copies", "2", "--to", export, code=3).stderr
+        assert "with --bones each copy has bones of its own" in twice
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "b"]
     assert SAMPLE in source_file.parents

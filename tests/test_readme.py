@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
 import io
 import json
 import os
@@ -17,6 +18,7 @@ import h5py
 import pytest
 
 import poseda_cli
+from poseda_cli.commands.align import align
 from tests.commands.on_terminal import on_terminal
 from tests.conftest import REPO, SAMPLE
 
@@ -208,6 +210,22 @@ def test_the_options_of_the_readme_are_those_of_the_command(poseda):
     # Those that have a short form stand there under that.
     short = {"--help", "--out", "--dry-run", "--quiet", "--verbose"}
     assert known - set(re.findall(r"--[a-z][a-z-]+", README)) <= short | {"--target-layout"}
+
+
+def test_the_defaults_of_the_readme_are_those_of_the_command():
+    defaults = {
+        f"--{name.replace('_', '-')}": parameter.default
+        for name, parameter in inspect.signature(align).parameters.items()
+        if isinstance(parameter.default, str | int | float) and not isinstance(parameter.default, bool)
+    }
+    # Both are 1, every frame, which the table has in the word for all of them.
+    del defaults["--stride"], defaults["--target-stride"]
+    table = README.split("## Options that matter")[1].split("In scripts:")[0]
+    rows = re.findall(r"^\| (`-.*?`) \| .* \| (.*?) \|$", table, flags=re.MULTILINE)
+    for name, default in defaults.items():
+        (shown,) = (cell for options, cell in rows if name in re.findall(r"--[a-z-]+", options))
+        # A decimal without decimals is written as people write it.
+        assert str(default).removesuffix(".0") in shown.replace("`", "").split(", "), name
 
 
 def test_every_layout_is_in_the_readme(poseda):

@@ -141,7 +141,7 @@ def _rows(name: str, source: ChunkSource) -> int:
 
 def _keeps_3d(source: ChunkSource) -> bool:
     """Whether the trainers keep the 3D file that they have."""
-    return source.whole is not None and source.whole.origin.layout == "videopose3d"
+    return source.whole is not None and source.whole.origin.layout == "videopose3d" and source.bodies is None
 
 
 def _say(console: Console, needed: int, text: str) -> None:

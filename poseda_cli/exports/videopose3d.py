@@ -6,8 +6,8 @@ gives our normalised 2D. Every subject, action and camera of the source is in th
 aligned, or dropped, has its own 2D. Of several copies each has its file: NAME, NAME_2, ...; with
 --include-source NAME_source has the source's own 2D.
 
-A conversion, and an alignment of another source than a data_3d_h36m.npz alone, writes world-space 3D of 32 joints
-as well. The 15 that all trainers remove, and no 17-joint
+A conversion, and an alignment of another source than a data_3d_h36m.npz alone, or with --bones, writes world-space
+3D of 32 joints as well. The 15 that all trainers remove, and no 17-joint
 data has, repeat the nearest joint that is there.
 
 Object members are pickles of protocol 3 with NumPy's old names, which NumPy 1.16 and later load.
@@ -17,17 +17,20 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from poseda_cli.bones import scaled
 from poseda_cli.cameras import Camera, world_to_camera
 from poseda_cli.chunks import Chunk, ChunkSource
 from poseda_cli.dataset import EVERYTHING, PoseDataset, PoseHeads, Sequence
 from poseda_cli.errors import InputError, listed
 from poseda_cli.exports.rows import gather, image_points, trainer_pixels
+from poseda_cli.global_position import joint_major
 from poseda_cli.placement import UNALIGNED
 from poseda_cli.progress import Progress, silent
 from poseda_cli.published import h36m_cameras
@@ -92,8 +95,11 @@ def unwritable_as(source: ChunkSource, skeleton: Skeleton) -> str | None:
             "it has one 3D pose for all four cameras, and --view turns it for each of them; --to plain, mmpose or "
             "pstmo hold that"
         )
-    if source.bodies is not None:
-        return "its 2D goes with the 3D file that you have, whose bones --bones changes; --to plain, mmpose or pstmo"
+    options = source.provenance["options"]
+    if source.bodies is not None and (options["copies"] > 1 or options["include_source"]):
+        return (
+            "it has one 3D file, with --bones each copy has bones of its own; leave out --copies, --include-source"
+        )
     if source.dataset is None:
         return "its loader knows Human3.6M only, and the data does not say that it is; convert the original archive"
     if source.dataset != "h36m":
@@ -113,7 +119,7 @@ def unwritable_as(source: ChunkSource, skeleton: Skeleton) -> str | None:
 
 
 def _writes_3d(source: ChunkSource) -> bool:
-    return source.has_3d and (source.whole is None or not _has_own_file(source.whole))
+    return source.has_3d and (source.whole is None or source.bodies is not None or not _has_own_file(source.whole))
 
 
 def _incomplete(sequences: tuple[Sequence, ...], aligned: bool) -> str | None:
@@ -137,8 +143,10 @@ def write_as(
     if source.whole is None:
         return _write_conversion(source, folder, name, skeleton, progress, compression)
     whole = source.whole.load(0, len(source.whole))
+    if source.bodies is not None:
+        whole = _with_bodies(whole, source.sequences, source.bodies)
     files, sequences = [], whole.sequences
-    if not _has_own_file(whole):
+    if _writes_3d(source):
         files.append(FILE_3D)
         sequences = _write_3d(folder, sequences, whole.skeleton, np.asarray(whole.poses_3d), progress, compression)
     for copy, points in _aligned_copies(source, whole, progress):
@@ -146,6 +154,21 @@ def write_as(
         files.append(f"data_2d_h36m_{name}{suffix}.npz")
         _write_2d(folder / files[-1], sequences, points, source.skeleton, skeleton, progress, compression)
     return sorted(files, key=lambda file: file.endswith("_source.npz"))
+
+
+def _with_bodies(whole: PoseDataset, aligned: tuple[Sequence, ...], bodies: NDArray[np.float32]) -> PoseDataset:
+    """The source with the bones of its aligned sequences; all cameras see the same body, so there is one world."""
+    factors = {(s.subject, s.action): body for s, body in zip(aligned, bodies, strict=True)}
+    poses, skeleton = np.array(whole.poses_3d), whole.skeleton
+    for subject, action, _, start, length, _ in whole.sequences:
+        if (body := factors.get((subject, action))) is None:
+            continue
+        major = joint_major(poses[start : start + length])
+        root = major[skeleton.root]
+        with np.errstate(invalid="ignore"):  # infinities
+            changed = scaled(major - root, skeleton, body[:, None]) + root
+        poses[start : start + length] = changed.transpose(2, 0, 1)
+    return replace(whole, poses_3d=poses)
 
 
 def _has_own_file(whole: PoseHeads) -> bool:
