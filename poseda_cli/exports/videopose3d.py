@@ -97,9 +97,7 @@ def unwritable_as(source: ChunkSource, skeleton: Skeleton) -> str | None:
         )
     options = source.provenance["options"]
     if source.bodies is not None and (options["copies"] > 1 or options["include_source"]):
-        return (
-            "it has one 3D file, with --bones each copy has bones of its own; leave out --copies, --include-source"
-        )
+        return "it has one 3D file, with --bones each copy has bones of its own; leave out --copies, --include-source"
     if source.dataset is None:
         return "its loader knows Human3.6M only, and the data does not say that it is; convert the original archive"
     if source.dataset != "h36m":

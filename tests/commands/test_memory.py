@@ -57,7 +57,7 @@ def written(rows, whole=None, layout="videopose3d", has_3d=True):
             return rows
 
     origin = SimpleNamespace(layout=layout)
-    return Source(whole=None if whole is None else Whole(origin=origin), has_3d=has_3d)
+    return Source(whole=None if whole is None else Whole(origin=origin), has_3d=has_3d, bodies=None)
 
 
 def test_little_is_not_said(sample_side, machine, capsys):
