@@ -62,11 +62,11 @@ def checked(out: Path, old: Path | None, new: State, status: int, left: set[str]
 
 
 @pytest.mark.parametrize(
-    ("existed", "number"),
-    [(False, signal.SIGKILL), (True, signal.SIGKILL), (True, signal.SIGTERM)],
+    ("existed", "number", "every"),
+    [(False, signal.SIGKILL, 2), (True, signal.SIGKILL, 1), (True, signal.SIGTERM, 3)],
     ids=["kill, nothing there", "kill, overwrite", "term, overwrite"],
 )
-def test_at_each_call_that_changes_the_disk(existed, number, small, old, new, tmp_path):
+def test_at_each_call_that_changes_the_disk(existed, number, every, small, old, new, tmp_path):
     before = old if existed else None
     place = tmp_path / "place"
     out = prepared(place, before)
@@ -78,7 +78,9 @@ def test_at_each_call_that_changes_the_disk(existed, number, small, old, new, tm
     assert calls >= 12
     seen, left = [], set()
     out = prepared(place, before)
-    for case, result in ended(({**whole, "point": point} for point in range(calls)), tmp_path):
+    for case, result in ended(
+        ({**whole, "point": point} for point in [*range(0, calls - 1, every), calls - 1]), tmp_path
+    ):
         if number == signal.SIGKILL:
             assert os.WIFSIGNALED(result["status"]), case
         seen.append(checked(out, before, new, result["status"], left))
