@@ -12,7 +12,7 @@ from poseda_cli.commands.console import Console
 from poseda_cli.commands.losses import dropped_text
 from poseda_cli.commands.running import AlignRun
 from poseda_cli.commands.selection import (
-    IN,
+    HOW,
     LAYOUTS_WRITTEN,
     OUT,
     RUN,
@@ -27,11 +27,16 @@ from poseda_cli.commands.selection import (
     Overwrite,
     Quiet,
     ScreenName,
+    Sources,
     Stride,
     Subjects,
     SummaryJson,
+    TargetIntrinsics,
     TargetSubjects,
+    TargetTilt,
+    TargetUp,
     Verbose,
+    Yaw,
     layout_option,
     screen_option,
 )
@@ -41,14 +46,9 @@ if TYPE_CHECKING:
     from poseda_cli.alignment import Alignment
     from poseda_cli.dataset import PoseDataset, PoseHeads
 
-HOW = "How it is aligned"
-
 
 def align(
-    source: Annotated[
-        list[Path],
-        typer.Argument(metavar="SOURCE", readable=False, help="Archives or folders with 3D poses.", show_default=False),
-    ],
+    source: Sources,
     target: Annotated[
         list[Path],
         typer.Option(
@@ -70,14 +70,7 @@ def align(
     target_subjects: TargetSubjects = None,
     target_cameras: Cameras = None,
     target_stride: Stride = 1,
-    intrinsics: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NUMBERS",
-            help="Target camera in pixels, FX,FY,CX,CY,WIDTH,HEIGHT, where archive and tables do not know it.",
-            rich_help_panel=IN,
-        ),
-    ] = None,
+    intrinsics: TargetIntrinsics = None,
     max_size: MaxSize = None,
     depth: Annotated[
         Literal["weak", "exact"],
@@ -100,22 +93,9 @@ def align(
             rich_help_panel=HOW,
         ),
     ] = "none",
-    yaw: Annotated[
-        float,
-        typer.Option(
-            metavar="DEG", min=0, max=360, help="--view: range of the turn about the vertical.", rich_help_panel=HOW
-        ),
-    ] = 360.0,
-    target_up: Annotated[
-        str | None,
-        typer.Option(
-            metavar="X,Y,Z", help="--view match: where up is for target cameras, if unknown.", rich_help_panel=HOW
-        ),
-    ] = None,
-    target_tilt: Annotated[
-        float | None,
-        typer.Option(metavar="DEG", min=-90, max=90, help="The same: by how much they look down.", rich_help_panel=HOW),
-    ] = None,
+    yaw: Yaw = 360.0,
+    target_up: TargetUp = None,
+    target_tilt: TargetTilt = None,
     bones: Annotated[
         float,
         typer.Option(metavar="SD", min=0, help="Vary bone lengths and heights; 0.05 to 0.1.", rich_help_panel=HOW),

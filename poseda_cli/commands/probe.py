@@ -12,7 +12,7 @@ import typer
 from poseda_cli.commands.console import Console
 from poseda_cli.commands.running import parse_intrinsics
 from poseda_cli.commands.selection import (
-    IN,
+    HOW,
     OUT,
     Actions,
     Cameras,
@@ -20,10 +20,15 @@ from poseda_cli.commands.selection import (
     MaxSize,
     Quiet,
     ScreenName,
+    Sources,
     Stride,
     Subjects,
+    TargetIntrinsics,
     TargetSubjects,
+    TargetTilt,
+    TargetUp,
     Verbose,
+    Yaw,
     layout_option,
     screen_option,
 )
@@ -37,7 +42,7 @@ if TYPE_CHECKING:
     from poseda_cli.probing import Probe
     from poseda_cli.progress import Progress
 
-TRIED, HOW = "What is tried", "How it is aligned"
+TRIED = "What is tried"
 # Without --variants; the last one where it can be.
 USUAL = ("weak", "exact", "jitter", "match")
 MATCH = "match"
@@ -46,10 +51,7 @@ Variants = dict[str, dict[str, Any]]
 
 
 def probe(
-    source: Annotated[
-        list[Path],
-        typer.Argument(metavar="SOURCE", readable=False, help="Archives or folders with 3D poses.", show_default=False),
-    ],
+    source: Sources,
     target: Annotated[
         list[Path],
         typer.Option(
@@ -70,14 +72,7 @@ def probe(
     target_subjects: TargetSubjects = None,
     target_cameras: Cameras = None,
     target_stride: Stride = 1,
-    intrinsics: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NUMBERS",
-            help="Target camera in pixels, FX,FY,CX,CY,WIDTH,HEIGHT, where archive and tables do not know it.",
-            rich_help_panel=IN,
-        ),
-    ] = None,
+    intrinsics: TargetIntrinsics = None,
     max_size: MaxSize = None,
     variants: Annotated[
         list[str] | None,
@@ -103,18 +98,9 @@ def probe(
         typer.Option(help="Joints to align; those that the target has are scored.", rich_help_panel=HOW),
     ] = "h36m17",
     screen: Annotated[ScreenName, screen_option(rich_help_panel=HOW)] = "aspect",
-    yaw: Annotated[
-        float,
-        typer.Option(metavar="DEG", min=0, max=360, help="match, jitter: range of the turn.", rich_help_panel=HOW),
-    ] = 360.0,
-    target_up: Annotated[
-        str | None,
-        typer.Option(metavar="X,Y,Z", help="match: where up is for target cameras, if unknown.", rich_help_panel=HOW),
-    ] = None,
-    target_tilt: Annotated[
-        float | None,
-        typer.Option(metavar="DEG", min=-90, max=90, help="The same: by how much they look down.", rich_help_panel=HOW),
-    ] = None,
+    yaw: Yaw = 360.0,
+    target_up: TargetUp = None,
+    target_tilt: TargetTilt = None,
     bones: Annotated[
         float, typer.Option(metavar="SD", min=0, help="bones: how much lengths vary.", rich_help_panel=HOW)
     ] = 0.05,

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import typer
 
 # Panels of `--help`.
-IN, OUT, RUN = "What goes in", "What comes out", "How it runs"
+IN, HOW, OUT, RUN = "What goes in", "How it is aligned", "What comes out", "How it runs"
 
 _names = partial(typer.Option, metavar="NAMES", rich_help_panel=IN)
 
@@ -29,6 +29,26 @@ max_size_option = partial(
     show_default="4G, of text 1G",
 )
 MaxSize = Annotated[str | None, max_size_option(rich_help_panel=IN)]
+
+Sources = Annotated[
+    list[Path],
+    typer.Argument(metavar="SOURCE", readable=False, help="Archives or folders with 3D poses.", show_default=False),
+]
+TargetIntrinsics = Annotated[
+    str | None,
+    typer.Option(
+        "--intrinsics",
+        metavar="NUMBERS",
+        help="Target camera in pixels, FX,FY,CX,CY,WIDTH,HEIGHT, where archive and tables do not know it.",
+        rich_help_panel=IN,
+    ),
+]
+
+# How poses are turned.
+_how = partial(typer.Option, rich_help_panel=HOW)
+Yaw = Annotated[float, _how(metavar="DEG", min=0, max=360, help="match, jitter: range of the turn about the vertical.")]
+TargetUp = Annotated[str | None, _how(metavar="X,Y,Z", help="match: where up is for target cameras, if unknown.")]
+TargetTilt = Annotated[float | None, _how(metavar="DEG", min=-90, max=90, help="The same: by how much they look down.")]
 
 # What is written.
 Out = Annotated[

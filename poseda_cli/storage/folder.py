@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import shutil
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -196,7 +195,5 @@ def _as_output_error(target: Path) -> Iterator[None]:
 
 
 def reason(error: OSError) -> str:
-    """Why the system refused, in its own few words; HDF5 hides them in a page of its internals."""
-    hidden = re.search(r"error message = '([^']+)'", str(error))
-    text = os.strerror(error.errno) if error.errno else hidden.group(1) if hidden else str(error)
-    return text.lower()
+    """Why the system refused, in its own few words."""
+    return (os.strerror(error.errno) if error.errno else str(error)).lower()

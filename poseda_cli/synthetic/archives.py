@@ -21,6 +21,7 @@ from poseda_cli.progress import Progress, silent
 from poseda_cli.published import mpi_inf_3dhp_test_cameras, mpi_inf_3dhp_train_cameras
 from poseda_cli.skeleton import H36M32, MPI_INF_3DHP17, joint_map
 from poseda_cli.storage.folder import new_folder
+from poseda_cli.storage.hdf5_writer import hdf5_writer
 from poseda_cli.storage.npz_writer import write_object_npz
 from poseda_cli.synthetic.motions import MOTIONS, perform
 
@@ -144,8 +145,6 @@ def _seen(sequence: str, world: Floats) -> Floats:
 
 def _write_annotation(path: Path, poses: Floats, camera: Camera, valid: NDArray[np.bool_]) -> None:
     """One annot_data.mat: HDF5 behind MATLAB's 512 bytes, axes reversed from MATLAB's."""
-    import h5py
-
     assert camera.intrinsics is not None
     i = camera.intrinsics
     root = poses[:, MPI_INF_3DHP17.root, None]
@@ -157,7 +156,7 @@ def _write_annotation(path: Path, poses: Floats, camera: Camera, valid: NDArray[
         "univ_annot3": _six_digits(root + (poses - root) / UNIVERSAL)[:, None],
         "valid_frame": valid[:, None].astype(np.float64),
     }
-    with h5py.File(path, "w", userblock_size=512) as file:
+    with hdf5_writer(path, userblock_size=512) as (file, _):
         for name, values in columns.items():
             dataset = file.create_dataset(name, data=values, compression="gzip" if values.ndim > 2 else None)
             dataset.attrs["MATLAB_class"] = np.bytes_("double")
